@@ -1,0 +1,101 @@
+"""The shop's settings. The only reader of the environment; ``docs/operations.md`` lists every variable.
+
+What is required has no default and stops the start with its name.
+"""
+
+from dataclasses import dataclass
+
+from environs import EnvError, FileAwareEnv, validate
+
+SECRET_LENGTH = 32
+WELL_KNOWN_SECRETS = ("change", "secret", "example", "default", "dev", "test", "password")
+
+
+class BadConfig(Exception):
+    """A setting is missing or wrong. The message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting. Durations are in seconds unless their name says otherwise."""
+
+    secret: str
+    redis_url: str
+    limiter_url: str
+    rq_url: str
+    kafka: str
+    topic_prefix: str = ""
+    partitions: int = 4
+    replication: int = 1
+    payment_window: int = 3600
+    sales_open_to: str = "merchants"
+    token_lifetime: int = 86_400
+    secure_cookies: bool = True
+    password_memory: int = 64  # MiB a hash: RFC 9106, the second recommended option
+    send_timeout: float = 2.0
+    limit_default: str = "1200/minute"
+    limit_register: str = "30/minute"
+    limit_login: str = "10/minute"
+    limit_sales: str = "3/second;60/minute"
+    limit_buy_account: str = "5/second"
+    limit_buy_address: str = "50/second"
+
+    @property
+    def doubt_ms(self) -> int:
+        """How old a reservation without an order must be before the sweep takes it back: well past the send timeout."""
+        return int(self.send_timeout * 1000) * 2 + 1000
+
+
+def _secret_flaw(secret: str) -> str | None:
+    if len(secret) < SECRET_LENGTH:
+        return f"is shorter than {SECRET_LENGTH} characters"
+    if secret.lower().startswith(WELL_KNOWN_SECRETS) or len(set(secret)) < 8:
+        return "looks like a placeholder"
+    return None
+
+
+def _other_database(url: str, number: int) -> str:
+    base, _, database = url.rpartition("/")
+    return f"{base}/{number}" if database.isdigit() else f"{url.rstrip('/')}/{number}"
+
+
+def from_environment() -> Config:
+    """The settings in the environment. Raises BadConfig with one sentence that names the variable.
+
+    A variable ``STOREFRONT_X_FILE`` names a file that holds the value of ``STOREFRONT_X`` (for secrets).
+    """
+    env = FileAwareEnv(prefix="STOREFRONT_")
+    try:
+        secret = env.str("SECRET")
+        if flaw := _secret_flaw(secret):
+            raise BadConfig(
+                f"STOREFRONT_SECRET {flaw}. Set it to random text, for example from: openssl rand -hex 32"
+            )
+        redis_url = env.str("REDIS_URL")
+        positive = validate.Range(min=1)
+        return Config(
+            secret=secret,
+            redis_url=redis_url,
+            limiter_url=env.str("LIMITER_URL", _other_database(redis_url, 1)),
+            rq_url=env.str("RQ_URL", _other_database(redis_url, 2)),
+            kafka=env.str("KAFKA"),
+            topic_prefix=env.str("TOPIC_PREFIX", Config.topic_prefix),
+            partitions=env.int("PARTITIONS", Config.partitions, validate=positive),
+            replication=env.int("REPLICATION", Config.replication, validate=positive),
+            payment_window=env.int("PAYMENT_WINDOW", Config.payment_window, validate=positive),
+            sales_open_to=env.str(
+                "SALES_OPEN_TO", Config.sales_open_to, validate=validate.OneOf(["merchants", "anyone"])
+            ),
+            token_lifetime=env.int("TOKEN_LIFETIME", Config.token_lifetime, validate=positive),
+            secure_cookies=not env.bool("INSECURE_COOKIES", False),
+            password_memory=env.int("PASSWORD_MEMORY", Config.password_memory, validate=positive),
+            send_timeout=env.float("SEND_TIMEOUT", Config.send_timeout, validate=validate.Range(min=0.1, max=30)),
+            limit_default=env.str("LIMIT_DEFAULT", Config.limit_default),
+            limit_register=env.str("LIMIT_REGISTER", Config.limit_register),
+            limit_login=env.str("LIMIT_LOGIN", Config.limit_login),
+            limit_sales=env.str("LIMIT_SALES", Config.limit_sales),
+            limit_buy_account=env.str("LIMIT_BUY_ACCOUNT", Config.limit_buy_account),
+            limit_buy_address=env.str("LIMIT_BUY_ADDRESS", Config.limit_buy_address),
+        )
+    except EnvError as fault:
+        raise BadConfig(f"{fault}. docs/operations.md lists every setting.") from fault

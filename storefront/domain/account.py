@@ -1,0 +1,28 @@
+"""An account: a shopper, who may be granted the merchant role."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a person tells at registration. ``avatar`` is an http(s) URL."""
+
+    name: str
+    age: int
+    address: str
+    avatar: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """A registered account. ``password`` is an argon2 hash."""
+
+    id: str
+    profile: Profile
+    password: str
+    merchant: bool = False
+
+    @property
+    def name(self) -> str:
+        """The account's name, unique in the shop."""
+        return self.profile.name

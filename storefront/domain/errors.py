@@ -1,0 +1,278 @@
+"""Every way the shop says no, as exceptions that carry facts.
+
+A refusal has a stable ``code`` for programs and a ``sentence`` for people. The sentence is an English template that
+the web translates and fills from ``facts``. Where the interface document fixes the wording of an answer, ``documented``
+holds it, and programs get exactly that. The families (``Conflict``, ``NotFound``, …) say what kind of no it is; which
+HTTP status that means is the web's business.
+"""
+
+from typing import Any
+
+
+def N_(sentence: str) -> str:
+    """Mark a sentence for translation without translating it here."""
+    return sentence
+
+
+class Refused(Exception):
+    """The shop says no. ``facts`` fill the sentence and go to programs as further keys."""
+
+    code: str
+    sentence: str
+    documented: str | None = None
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(self.sentence)
+        self.facts = facts
+
+
+class Malformed(Refused):
+    """The request itself is wrong."""
+
+    code = "malformed"
+    sentence = N_("The request is not understood.")
+
+
+class Unauthenticated(Refused):
+    """Nobody is known to be asking."""
+
+
+class Forbidden(Refused):
+    """Somebody known asks for what they may not do."""
+
+
+class NotFound(Refused):
+    """There is no such thing, or not for this asker."""
+
+
+class Conflict(Refused):
+    """The shop's state stands against it."""
+
+
+class NotStored(Refused):
+    """What was asked could not be stored for good. Nothing was changed, or it will be undone."""
+
+
+class ComeBack(Refused):
+    """Not now. ``retry_after`` is in seconds."""
+
+    retry_after = 2
+
+
+# The request itself
+
+
+class NotJson(Malformed):
+    """The body claims to be JSON and isn't."""
+
+    code = "not_json"
+    sentence = N_("The body is not valid JSON.")
+
+
+class NotAnObject(Malformed):
+    """The body is JSON, but not an object."""
+
+    code = "not_an_object"
+    sentence = N_("The body must be a JSON object.")
+
+
+class TwoTokens(Malformed):
+    """One request carries two different tokens."""
+
+    code = "two_tokens"
+    sentence = N_("The request carries two different tokens.")
+
+
+class FormExpired(Malformed):
+    """The form's CSRF token is missing, wrong or too old."""
+
+    code = "csrf"
+    sentence = N_("This form has expired. Please try again.")
+
+
+# Who is asking
+
+
+class InvalidToken(Unauthenticated):
+    """No token, or one that is expired, forged, truncated, or of an account that is gone."""
+
+    code = "invalid_token"
+    sentence = N_("Please log in first.")
+    documented = "Invalid token"
+
+
+class WrongCredentials(Unauthenticated):
+    """Unknown name or wrong password: the same answer for both, so that names can't be probed."""
+
+    code = "wrong_credentials"
+    sentence = N_("Name or password is wrong.")
+    documented = "Invalid token"
+
+
+class NotAMerchant(Forbidden):
+    """Only merchants may open sales here."""
+
+    code = "not_a_merchant"
+    sentence = N_("Only merchants may open a sale.")
+
+
+# What isn't there
+
+
+class NoSuchPage(NotFound):
+    """No such address."""
+
+    code = "no_such_page"
+    sentence = N_("There is no such page.")
+
+
+class NoSuchSale(NotFound):
+    """No sale of this product."""
+
+    code = "no_such_sale"
+    sentence = N_("There is no sale of this product.")
+
+
+class NoSuchOrder(NotFound):
+    """No such order, or somebody else's."""
+
+    code = "no_such_order"
+    sentence = N_("There is no such order of yours.")
+
+
+class NoSuchAccount(NotFound):
+    """No account of this name."""
+
+    code = "no_such_account"
+    sentence = N_("There is no account named “%(name)s”.")
+
+
+# What the shop's state refuses
+
+
+class NameTaken(Conflict):
+    """Another account has this name."""
+
+    code = "name_taken"
+    sentence = N_("This name is taken.")
+
+
+class SaleNameTaken(Conflict):
+    """A sale of this product hasn't ended yet."""
+
+    code = "name_taken"
+    sentence = N_("A sale of this product has not ended yet.")
+
+
+class NotStarted(Conflict):
+    """The sale opens later; ``begins`` in Unix seconds."""
+
+    code = "not_started"
+    sentence = N_("The sale has not started yet.")
+
+
+class Ended(Conflict):
+    """The sale's window is over."""
+
+    code = "ended"
+    sentence = N_("The sale has ended.")
+
+
+class LimitReached(Conflict):
+    """The shopper already holds all they may; ``order`` is the newest of ``orders``."""
+
+    code = "limit_reached"
+    sentence = N_("You already hold as many as one shopper may buy.")
+
+
+class SoldOut(Conflict):
+    """Every unit is paid for."""
+
+    code = "sold_out"
+    sentence = N_("Sold out.")
+
+
+class AllHeld(Conflict):
+    """No unit is left, but some are unpaid and may return."""
+
+    code = "all_held"
+    sentence = N_("All units are taken. Unpaid ones may return within the payment time.")
+
+
+class AlreadyPaid(Conflict):
+    """The order is paid."""
+
+    code = "already_paid"
+    sentence = N_("This order is already paid.")
+
+
+class Expired(Conflict):
+    """The order wasn't paid in time, or its unit was given back."""
+
+    code = "expired"
+    sentence = N_("This order has expired. If you paid, your money is being returned.")
+
+
+class Cancelled(Conflict):
+    """The order was cancelled."""
+
+    code = "cancelled"
+    sentence = N_("This order is cancelled. If you paid, your money is being returned.")
+
+
+class PurchaseLost(Conflict):
+    """The purchase this key stands for never took effect, and its unit was given back."""
+
+    code = "purchase_lost"
+    sentence = N_("This purchase did not go through. Please try again.")
+
+
+# What could not be stored
+
+
+class LedgerDown(NotStored):
+    """The ledger doesn't answer, so nothing can be promised."""
+
+    code = "ledger_down"
+    sentence = N_("The order could not be recorded. Please try again in a moment.")
+    documented = "Failed to send request to Kafka"
+
+
+class AccountNotStored(NotStored):
+    """The account couldn't be stored for good."""
+
+    code = "account_not_stored"
+    sentence = N_("The account could not be stored. Please try again in a moment.")
+    documented = "user creation failed"
+
+
+class SaleNotStored(NotStored):
+    """The sale couldn't be stored for good."""
+
+    code = "sale_not_stored"
+    sentence = N_("The sale could not be stored. Please try again in a moment.")
+    documented = "Product creation failed"
+
+
+# Not now
+
+
+class Recovering(ComeBack):
+    """The shop is putting its memory in order after a fault."""
+
+    code = "recovering"
+    sentence = N_("The shop is recovering. Nothing is lost; please try again in a few seconds.")
+
+
+class Overloaded(ComeBack):
+    """The change is recorded, or will be; the shop is behind with applying it."""
+
+    code = "overloaded"
+    sentence = N_("The shop is very busy. Please look again in a few seconds.")
+
+
+class TooFast(Refused):
+    """The caller asks too often; ``retry_after`` in seconds."""
+
+    code = "too_fast"
+    sentence = N_("Too many requests. Please slow down.")

@@ -1,0 +1,42 @@
+"""An order: one unit of one sale for one shopper, from the reservation to its end."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class OrderState(StrEnum):
+    """An order's life. ``RESERVED`` and ``RELEASING`` hold a unit without a record applied yet."""
+
+    RESERVED = "reserved"
+    RELEASING = "releasing"
+    PENDING = "pending"
+    PAID = "paid"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    RELEASED = "released"
+    REFUSED = "refused"
+
+
+PLACING = frozenset({OrderState.RESERVED, OrderState.RELEASING})
+LOST = frozenset({OrderState.RELEASED, OrderState.REFUSED})
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order as the shop's memory holds it.
+
+    Times are Unix milliseconds. ``amount`` is in minor units of ``currency``. ``refund`` is "", "due" or "done".
+    """
+
+    id: str
+    sale: str
+    product: str
+    shopper: str
+    shopper_name: str
+    state: OrderState
+    at: int
+    pay_by: int
+    amount: int
+    currency: str
+    charge: str = ""
+    refund: str = ""

@@ -1,0 +1,196 @@
+"""The records of the ledger. The shop's state is what you get by applying them in order.
+
+Topic ``orders`` holds a sale's records in one partition (the key is the product's tag); topic ``accounts`` has one
+partition. ``at`` is when it happened, in Unix milliseconds by Redis's clock; applying a record never asks a clock for
+what it decides, so a replay decides the same.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from storefront.domain.ids import new_record_id, tag_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One line of the ledger. ``id`` tells it from every other, also from the same kind about the same thing."""
+
+    topic: ClassVar[str]
+    at: int
+    id: str = field(default_factory=new_record_id)
+
+    @property
+    def key(self) -> str:
+        """What decides the partition."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed(Record):
+    """A worker begins to serve ``epoch``: requests of earlier epochs that stand behind this line are refused.
+
+    It is the only record that belongs to a partition rather than to a sale, so it is sent to one by number.
+    """
+
+    topic = ""
+    epoch: str
+
+    @property
+    def key(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed(Record):
+    """Nothing happened. Sent to learn whether the ledger takes records again."""
+
+    topic = "orders"
+
+    @property
+    def key(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaleRecord(Record):
+    """A record of one sale."""
+
+    topic = "orders"
+    sale: str
+
+    @property
+    def key(self) -> str:
+        return tag_of(self.sale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened(SaleRecord):
+    """A merchant opened a sale. The fields are those of ``sale.Terms``."""
+
+    merchant: str
+    merchant_name: str
+    product: str
+    num: int
+    producter: str
+    begins: int
+    ends: int
+    price: int | None
+    currency: str
+    limit: int
+    description: str
+    image: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderRecord(SaleRecord):
+    """A record of one order."""
+
+    order: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requested(OrderRecord):
+    """A shopper's reservation, made in ``epoch``, shall become an order. ``pay_by`` in Unix milliseconds."""
+
+    shopper: str
+    shopper_name: str
+    epoch: str
+    pay_by: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released(OrderRecord):
+    """A reservation whose request never got through is given back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expired(OrderRecord):
+    """An order wasn't paid in time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled(OrderRecord):
+    """The shopper cancelled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paid(OrderRecord):
+    """The provider took the money: ``charge`` is its id there."""
+
+    charge: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refunded(OrderRecord):
+    """The provider gave back money that came too late."""
+
+    charge: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountRecord(Record):
+    """A record of one account. ``account`` is its id."""
+
+    topic = "accounts"
+    account: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered(AccountRecord):
+    """A person registered; ``password`` is an argon2 hash, ``epoch`` the one in which the name was claimed."""
+
+    epoch: str
+    age: int
+    address: str
+    avatar: str
+    password: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdrawn(AccountRecord):
+    """A claim of a name whose registration never got through is given back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MerchantGranted(AccountRecord):
+    """The account may open sales from here on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MerchantRevoked(AccountRecord):
+    """The account may no longer open sales."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountDeleted(AccountRecord):
+    """The account is gone, and its name free."""
+
+
+KINDS: dict[str, type[Record]] = {
+    kind.__name__: kind
+    for kind in (
+        Signed, Probed, Opened, Requested, Released, Expired, Cancelled, Paid, Refunded,
+        Registered, Withdrawn, MerchantGranted, MerchantRevoked, AccountDeleted,
+    )
+}  # fmt: skip
+
+
+def encode(record: Record) -> bytes:
+    """The record as the ledger holds it: a JSON object whose ``kind`` names the class."""
+    return json.dumps({"kind": type(record).__name__, **asdict(record)}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decode(value: bytes) -> Record:
+    """The record that ``encode`` wrote. Raises ValueError for anything else; unknown fields are left out."""
+    try:
+        given: dict[str, Any] = json.loads(value)
+        kind = KINDS[given["kind"]]
+        return kind(**{field.name: given[field.name] for field in fields(kind)})
+    except (KeyError, TypeError) as fault:
+        raise ValueError(f"not a record of this ledger: {value[:200]!r}") from fault

@@ -1,0 +1,1 @@
+"""The world outside Redis: the Kafka ledger and the payment provider."""

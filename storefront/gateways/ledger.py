@@ -1,0 +1,227 @@
+"""The Kafka ledger: append a record for good, read records in order.
+
+A producer belongs to one process and is made on first use, after any fork (one from before a fork has no sender
+thread). ``append`` returns only when the broker has acknowledged for all replicas, within ``send_timeout`` seconds.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from storefront.domain.errors import LedgerDown
+from storefront.domain.records import Probed, Record, Signed, decode, encode
+
+log = logging.getLogger(__name__)
+
+ORDERS, ACCOUNTS = "orders", "accounts"
+PROBE_EVERY = 1.0
+"""Seconds between two attempts to reach a ledger that is known to be down."""
+
+FAILURES_BEFORE_A_NEW_PRODUCER = 3
+"""An idempotent producer keeps failing after its broker was wiped; a new one recovers."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Where a record stands."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record as read from the ledger. ``record`` is None where the line can't be understood."""
+
+    topic: str
+    partition: int
+    offset: int
+    record: Record | None
+
+
+class Ledger:
+    """One process's access to the ledger at ``servers`` (``host:port,…``)."""
+
+    def __init__(self, servers: str, prefix: str, partitions: int, replication: int, send_timeout: float) -> None:
+        self._servers = servers.split(",")
+        self._prefix = prefix
+        self._replication = replication
+        self._send_timeout = send_timeout
+        self._producer: KafkaProducer | None = None
+        self._making = threading.Lock()
+        self._failures = 0
+        self._down_since: float | None = None
+        self._probed = 0.0
+        self.partitions = [(ORDERS, number) for number in range(partitions)] + [(ACCOUNTS, 0)]
+
+    # Writing
+
+    def append(self, record: Record, *, to: tuple[str, int] | None = None) -> Receipt:
+        """Append one record. Raises LedgerDown if that isn't certain; it may have been appended all the same.
+
+        ``to`` names the partition for the one kind of record that has no key, ``Signed``.
+        """
+        return self.append_all([record], to=to)[0]
+
+    def append_all(self, records: Iterable[Record], *, to: tuple[str, int] | None = None) -> list[Receipt]:
+        """Append several records, which share their way to the broker. Raises LedgerDown as ``append`` does."""
+        deadline = time.monotonic() + self._send_timeout + 1
+        try:
+            producer = self._connected()
+            sent = [
+                producer.send(
+                    self._prefix + (to[0] if to else record.topic),
+                    key=record.key.encode() or None,
+                    value=encode(record),
+                    partition=to[1] if to else None,
+                )
+                for record in records
+            ]
+            done = [one.get(timeout=max(0.01, deadline - time.monotonic())) for one in sent]
+        except KafkaError as fault:
+            self._failed(fault)
+            raise LedgerDown() from fault
+        self._failures, self._down_since = 0, None
+        return [Receipt(one.topic.removeprefix(self._prefix), one.partition, one.offset) for one in done]
+
+    def require(self) -> None:
+        """Raise LedgerDown at once while the ledger is known to be down, so that no unit is taken in vain.
+
+        Once a second one caller tries with a record that means nothing, and finds out whether it is back.
+        """
+        if self._down_since is None:
+            return
+        now = time.monotonic()
+        if now - self._probed < PROBE_EVERY:
+            raise LedgerDown()
+        self._probed = now
+        self.append(Probed(at=int(time.time() * 1000)), to=(ORDERS, 0))
+
+    def _connected(self) -> KafkaProducer:
+        with self._making:
+            if self._producer is None:
+                self._producer = KafkaProducer(
+                    bootstrap_servers=self._servers,
+                    acks="all",
+                    enable_idempotence=True,
+                    linger_ms=0,
+                    request_timeout_ms=int(self._send_timeout * 500),
+                    delivery_timeout_ms=int(self._send_timeout * 1000),
+                    max_block_ms=int(self._send_timeout * 500),
+                    bootstrap_timeout_ms=int(self._send_timeout * 1000),
+                    reconnect_backoff_max_ms=1000,
+                    metrics_enabled=False,
+                )
+            return self._producer
+
+    def _failed(self, fault: KafkaError) -> None:
+        log.warning("the ledger does not answer: %s", fault)
+        self._failures += 1
+        self._down_since = self._down_since or time.monotonic()
+        self._probed = time.monotonic()
+        if self._failures >= FAILURES_BEFORE_A_NEW_PRODUCER:
+            self._failures = 0
+            with self._making:
+                old, self._producer = self._producer, None
+            if old is not None:
+                old.close(timeout=0)
+
+    def close(self) -> None:
+        """Let go of the producer."""
+        with self._making:
+            old, self._producer = self._producer, None
+        if old is not None:
+            old.close(timeout=self._send_timeout)
+
+    # Set-up and reading
+
+    def ensure_topics(self) -> None:
+        """Create the topics that don't exist. Raises LedgerDown if the broker can't be reached."""
+        counts: dict[str, int] = {}
+        for topic, _ in self.partitions:
+            counts[topic] = counts.get(topic, 0) + 1
+        try:
+            admin = KafkaAdminClient(bootstrap_servers=self._servers, bootstrap_timeout_ms=5000, request_timeout_ms=5000)
+            try:
+                for topic, count in counts.items():
+                    try:
+                        admin.create_topics([NewTopic(self._prefix + topic, count, self._replication)])
+                    except TopicAlreadyExistsError:
+                        continue
+            finally:
+                admin.close()
+        except KafkaError as fault:
+            raise LedgerDown() from fault
+
+    def reader(self) -> "Reader":
+        """A new reader. Raises LedgerDown if the broker can't be reached."""
+        try:
+            return Reader(self._servers, self._prefix)
+        except KafkaError as fault:
+            raise LedgerDown() from fault
+
+
+class Reader:
+    """Reads partitions in order, from positions that its user keeps. For one thread."""
+
+    def __init__(self, servers: list[str], prefix: str) -> None:
+        self._prefix = prefix
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=servers,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            bootstrap_timeout_ms=5000,
+            metrics_enabled=False,
+        )
+
+    def _partition(self, partition: tuple[str, int]) -> TopicPartition:
+        return TopicPartition(self._prefix + partition[0], partition[1])
+
+    def assign(self, partitions: Iterable[tuple[str, int]]) -> None:
+        """Read these partitions from now on; each needs a ``seek`` when it is new."""
+        self._consumer.assign([self._partition(one) for one in partitions])
+
+    def seek(self, partition: tuple[str, int], offset: int) -> None:
+        """Read a partition from ``offset`` on."""
+        self._consumer.seek(self._partition(partition), offset)
+
+    def end(self, partition: tuple[str, int]) -> int:
+        """The offset that the next record of a partition will have."""
+        target = self._partition(partition)
+        return int(self._consumer.end_offsets([target])[target])
+
+    def poll(self, timeout: float, most: int = 500) -> Iterator[tuple[tuple[str, int], list[Line]]]:
+        """What has come, by partition, in order. Waits up to ``timeout`` seconds for something. Raises LedgerDown."""
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=most)
+        except KafkaError as fault:
+            raise LedgerDown() from fault
+        for source, messages in polled.items():
+            topic = source.topic.removeprefix(self._prefix)
+            yield (topic, source.partition), [
+                Line(topic, source.partition, message.offset, _understood(message.value)) for message in messages
+            ]
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close()
+
+
+def _understood(value: bytes) -> Record | None:
+    try:
+        return decode(value)
+    except ValueError:
+        log.exception("a line of the ledger is not understood and is left out")
+        return None
+
+
+def sign(ledger: Ledger, partition: tuple[str, int], epoch: str, at: int) -> None:
+    """Append the mark with which ``epoch`` begins in a partition. Raises LedgerDown."""
+    ledger.append(Signed(at=at, epoch=epoch), to=partition)

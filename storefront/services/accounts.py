@@ -1,0 +1,102 @@
+"""Accounts: registering, logging in, the merchant role, and leaving."""
+
+from redis.exceptions import RedisError
+
+from storefront.domain.account import Account, Profile
+from storefront.domain.errors import (
+    AccountNotStored,
+    InvalidToken,
+    LedgerDown,
+    NameTaken,
+    NoSuchAccount,
+    WrongCredentials,
+)
+from storefront.domain.ids import new_account_id
+from storefront.domain.records import AccountDeleted, AccountRecord, MerchantGranted, MerchantRevoked, Registered
+from storefront.services import passwords, tokens
+from storefront.shop import Shop
+
+APPLY_TIMEOUT = 5.0
+"""Seconds to wait for the order worker to apply a change."""
+
+
+def register(shop: Shop, profile: Profile, password: str) -> Account:
+    """Make an account. Raises NameTaken, Recovering, or AccountNotStored if it can't be stored for good.
+
+    The name is claimed first, then recorded, then confirmed. A claim whose record never got through is withdrawn by
+    the sweep, so a name is never lost.
+    """
+    try:
+        if shop.accounts.get(profile.name):
+            raise NameTaken()
+        account = Account(new_account_id(), profile, passwords.hashed(password, shop.config.password_memory))
+        at, epoch = shop.accounts.claim(account, shop.config.doubt_ms)
+        shop.ledger.append(
+            Registered(
+                at=at,
+                epoch=epoch,
+                account=account.id,
+                name=profile.name,
+                age=profile.age,
+                address=profile.address,
+                avatar=profile.avatar,
+                password=account.password,
+            )
+        )
+        if not shop.accounts.confirmed(account, epoch):
+            raise AccountNotStored()
+    except (LedgerDown, RedisError) as fault:
+        raise AccountNotStored() from fault
+    return account
+
+
+def log_in(shop: Shop, name: str, password: str) -> Account:
+    """The account of these credentials. Raises WrongCredentials, at the same cost for an unknown name."""
+    account = shop.accounts.get(name)
+    stored = account.password if account else None
+    if not passwords.matches(password, stored, shop.config.password_memory) or account is None:
+        raise WrongCredentials()
+    return account
+
+
+def token_for(shop: Shop, account: Account) -> str:
+    """A token with which a program acts for ``account``."""
+    return tokens.issue(account, shop.config.secret, shop.config.token_lifetime)
+
+
+def holder_of(shop: Shop, token: str) -> Account:
+    """The account that a token names. Raises InvalidToken, also when the account is gone."""
+    claims = tokens.read(token, shop.config.secret)
+    account = known(shop, claims.name, claims.account)
+    if account is None:
+        raise InvalidToken()
+    return account
+
+
+def known(shop: Shop, name: str, account_id: str) -> Account | None:
+    """The account of this name, if it is still the one with this id."""
+    account = shop.accounts.get(name)
+    return account if account and account.id == account_id else None
+
+
+def grant_merchant(shop: Shop, name: str) -> None:
+    """Let an account open sales. Raises NoSuchAccount, LedgerDown, Overloaded."""
+    _change(shop, name, MerchantGranted)
+
+
+def revoke_merchant(shop: Shop, name: str) -> None:
+    """No longer let an account open sales. Raises as ``grant_merchant``."""
+    _change(shop, name, MerchantRevoked)
+
+
+def delete(shop: Shop, name: str) -> None:
+    """Delete an account: its tokens and sessions end, its name is free. Raises as ``grant_merchant``."""
+    _change(shop, name, AccountDeleted)
+
+
+def _change(shop: Shop, name: str, kind: type[AccountRecord]) -> None:
+    account = shop.accounts.get(name)
+    if account is None:
+        raise NoSuchAccount(name=name)
+    receipt = shop.ledger.append(kind(at=shop.memory.now_ms(), account=account.id, name=name))
+    shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, APPLY_TIMEOUT)

@@ -1,0 +1,118 @@
+"""Applying the ledger: what the order worker does with the lines it reads.
+
+Applying is a pure function of the ledger, so a replay from any earlier position ends in the same state. Every record
+is applied by one script that refuses under another epoch than the one in which the worker began to read, and that
+passes over what was applied before; the position is written after the effects.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storefront.domain.records import AccountRecord, Opened, OrderRecord, Record, Requested, Signed
+from storefront.gateways.ledger import ACCOUNTS, Line
+from storefront.shop import Shop
+from storefront.stores import accounts, keys, orders, positions, sales
+from storefront.stores.positions import Position
+from storefront.stores.scripts import Call
+
+log = logging.getLogger(__name__)
+
+ANOMALIES = frozenset({"short", "missing"})
+
+
+class GoBack(Exception):
+    """Redis's history changed under the worker: it must read again from the position that Redis holds now."""
+
+
+@dataclass
+class Partition:
+    """One partition as a worker reads it: its number, and how far it is applied under which epoch and signature."""
+
+    topic: str
+    number: int
+    position: Position
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """Topic and number."""
+        return self.topic, self.number
+
+
+def apply(shop: Shop, partition: Partition, lines: Sequence[Line]) -> None:
+    """Apply ``lines``, which follow on the partition's position, and move the position on. Raises GoBack.
+
+    Lines between two signatures share a round trip.
+    """
+    signed = partition.position.signed
+    waiting: list[tuple[Line, Record]] = []
+    for line in lines:
+        if isinstance(line.record, Signed):
+            _apply_run(shop, partition, waiting, signed)
+            waiting = []
+            signed = line.record.epoch
+            _apply_signature(shop, partition, line.offset, signed)
+        elif line.record is not None:
+            waiting.append((line, line.record))
+    _apply_run(shop, partition, waiting, signed)
+    _move_on(shop, partition, lines[-1], signed)
+
+
+def _call(partition: Partition, offset: int, record: Record, signed: str) -> Call | None:
+    epoch = partition.position.epoch
+    match record:
+        case Opened():
+            return sales.opened(record, epoch, signed, offset)
+        case OrderRecord():
+            return orders.effect(record, epoch, signed, offset)
+        case AccountRecord():
+            return accounts.effect(record, epoch, signed, offset)
+        case _:
+            return None
+
+
+def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]], signed: str) -> None:
+    calls = [(record, _call(partition, line.offset, record, signed)) for line, record in run]
+    known = [(record, call) for record, call in calls if call is not None]
+    words = _run(shop, [call for _, call in known])
+    touched: set[str] = set()
+    requests: list[Requested] = []
+    for (record, _), word in zip(known, words, strict=True):
+        if isinstance(record, Opened) and word != "name_taken":
+            shop.sales.index(record, partition.number)
+        if isinstance(record, Requested):
+            requests.append(record)
+        if isinstance(record, Opened | OrderRecord):
+            touched.add(record.sale)
+    if requests:
+        shop.orders.index(requests)
+    shop.sales.unsettle(touched)
+
+
+def _apply_signature(shop: Shop, partition: Partition, offset: int, signed: str) -> None:
+    if partition.topic == ACCOUNTS:
+        targets = [keys.ACCOUNTS]
+    else:
+        targets = [keys.sale(sale) for sale in shop.sales.of_partition(partition.number)]
+    _run(shop, [positions.signature(target, partition.position.epoch, signed, offset) for target in targets])
+    if signed == partition.position.epoch:
+        log.info("%s %d: open in epoch %s, %d targets", partition.topic, partition.number, signed[:8], len(targets))
+
+
+def _run(shop: Shop, calls: list[Call]) -> list[str]:
+    words: list[str] = shop.memory.scripts.run_many(calls)
+    for (name, script_keys, _), word in zip(calls, words, strict=True):
+        if word == "another_epoch":
+            raise GoBack()
+        if word in ANOMALIES:
+            log.error("%s answered %s for %s: the ledger and Redis do not fit together", name, word, script_keys[0])
+            shop.memory.anomaly(f"{name}:{word}")
+    return words
+
+
+def _move_on(shop: Shop, partition: Partition, last: Line, signed: str) -> None:
+    record = last.record.id if last.record else ""
+    word = shop.positions.advance(partition.name, partition.position, last.offset + 1, signed, record)
+    if word in ("another_epoch", "behind"):
+        raise GoBack()
+    partition.position = Position(partition.position.epoch, last.offset + 1, signed)

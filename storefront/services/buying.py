@@ -1,0 +1,93 @@
+"""Buying: one purchase in a straight line, and looking at one's orders."""
+
+import time
+from dataclasses import dataclass
+
+from storefront.domain.account import Account
+from storefront.domain.errors import NoSuchOrder, NoSuchSale, Overloaded, PurchaseLost, Recovering
+from storefront.domain.ids import is_order_id, new_order_id, repeatable_order_id
+from storefront.domain.order import PLACING, Order
+from storefront.domain.records import Requested
+from storefront.shop import Shop
+
+PAGE = 20
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """A purchase that was told yes. Times in Unix ms."""
+
+    order: str
+    at: int
+    pay_by: int
+
+
+def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
+    """Take one unit of a product's sale for ``shopper``, and say yes only once that stands for good.
+
+    ``key`` makes a repeat harmless: the same shopper's same key on the same sale is the same purchase.
+
+    The stock is taken first, so whatever fails behind it can undersell for a moment, never oversell; the sweep gives
+    the unit back. Raises the refusal that applies: NoSuchSale, Recovering, NotStarted, Ended, LimitReached, AllHeld,
+    SoldOut, LedgerDown, PurchaseLost.
+    """
+    sale = shop.sales.id_of(product)
+    if sale is None:
+        raise NoSuchSale()
+    order = repeatable_order_id(sale, shopper.id, key) if key else new_order_id(sale)
+    shop.ledger.require()
+    reservation = shop.orders.reserve(
+        sale, order, shopper.id, shopper.name,
+        doubt_ms=shop.config.doubt_ms, pay_ms=shop.config.payment_window * 1000,
+    )  # fmt: skip
+    purchase = Purchase(order, reservation.at, reservation.pay_by)
+    if reservation.repeated:
+        earlier = shop.orders.get(order)
+        if earlier is None or earlier.state not in PLACING:
+            if shop.orders.confirmed(order, reservation.epoch):
+                return purchase
+            raise PurchaseLost()
+    shop.ledger.append(
+        Requested(
+            at=reservation.at,
+            sale=sale,
+            order=order,
+            shopper=shopper.id,
+            shopper_name=shopper.name,
+            epoch=reservation.epoch,
+            pay_by=reservation.pay_by,
+        )
+    )
+    if not shop.orders.confirmed(order, reservation.epoch):
+        raise Recovering()
+    return purchase
+
+
+def order_of(shop: Shop, shopper: Account, order_id: str) -> Order:
+    """The shopper's order. Raises NoSuchOrder, also for somebody else's."""
+    order = shop.orders.get(order_id) if is_order_id(order_id) else None
+    if order is None or order.shopper != shopper.id:
+        raise NoSuchOrder()
+    return order
+
+
+def placed_order_of(shop: Shop, shopper: Account, order_id: str, timeout: float = 3.0) -> Order:
+    """The shopper's order, once the worker has placed it. Raises NoSuchOrder, or Overloaded after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while (order := order_of(shop, shopper, order_id)).state in PLACING:
+        if time.monotonic() >= deadline:
+            raise Overloaded()
+        time.sleep(0.01)
+    return order
+
+
+def orders_of(shop: Shop, shopper: Account, cursor: int = 0) -> tuple[list[Order], int | None]:
+    """A page of the shopper's orders, the newest in front, and the next page's cursor."""
+    orders = shop.orders.of_shopper(shopper.id, cursor, PAGE + 1)
+    return orders[:PAGE], cursor + PAGE if len(orders) > PAGE else None
+
+
+def orders_held(shop: Shop, shopper: Account, sale: str) -> list[Order]:
+    """The shopper's orders that hold units of a sale, the newest in front."""
+    found = [shop.orders.get(order_id) for order_id in reversed(shop.orders.held(sale, shopper.id))]
+    return [order for order in found if order]

@@ -1,0 +1,31 @@
+"""The shop: its stores and gateways, opened once per process from the settings."""
+
+from storefront.config import Config
+from storefront.gateways.ledger import Ledger
+from storefront.gateways.payments import PaymentProvider, Sandbox
+from storefront.stores.accounts import Accounts
+from storefront.stores.memory import Memory
+from storefront.stores.orders import Orders
+from storefront.stores.positions import Positions
+from storefront.stores.sales import Sales
+
+
+class Shop:
+    """Everything a use case needs. Opening it connects to nothing; the first use does."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.memory = Memory(config.redis_url)
+        self.accounts = Accounts(self.memory)
+        self.sales = Sales(self.memory)
+        self.orders = Orders(self.memory)
+        self.positions = Positions(self.memory)
+        self.ledger = Ledger(
+            config.kafka, config.topic_prefix, config.partitions, config.replication, config.send_timeout
+        )
+        self.payments: PaymentProvider = Sandbox(self.memory.redis)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.ledger.close()
+        self.memory.redis.close()

@@ -1,0 +1,90 @@
+"""Accounts in Redis: names are claimed by the web, and made accounts by the ledger."""
+
+from storefront.domain.account import Account, Profile
+from storefront.domain.errors import NameTaken, Recovering
+from storefront.domain.records import (
+    AccountDeleted,
+    AccountRecord,
+    MerchantGranted,
+    MerchantRevoked,
+    Registered,
+    Withdrawn,
+)
+from storefront.stores import keys
+from storefront.stores.memory import Memory, pairs
+from storefront.stores.scripts import Call
+
+LOOK_AGAIN_MS = 15_000
+"""After this long the sweep looks again at a claim that it has withdrawn."""
+
+_CHANGES: dict[type[AccountRecord], str] = {
+    Withdrawn: "withdrawn",
+    MerchantGranted: "granted",
+    MerchantRevoked: "revoked",
+    AccountDeleted: "deleted",
+}
+
+
+def effect(record: AccountRecord, epoch: str, signed: str, offset: int) -> Call:
+    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``."""
+    script_keys = [keys.account(record.name), keys.ACCOUNTS, keys.ACCOUNTS_AGENDA, keys.ACCOUNTS_WITHDRAWN]
+    if isinstance(record, Registered):
+        fields = [
+            "age", record.age, "address", record.address, "avatar", record.avatar, "password", record.password
+        ]  # fmt: skip
+        return (
+            "apply_registered",
+            script_keys,
+            [epoch, offset, signed, record.name, record.account, record.epoch, *fields],
+        )
+    return "apply_account", script_keys, [epoch, offset, record.name, record.account, _CHANGES[type(record)]]
+
+
+class Accounts:
+    """Reads accounts, and claims names."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def get(self, name: str) -> Account | None:
+        """The account of this name, once its registration got through."""
+        found = self._memory.hash(keys.account(name))
+        if found.get("state") != "active":
+            return None
+        return Account(
+            id=found["id"],
+            profile=Profile(name, int(found["age"]), found["address"], found["avatar"]),
+            password=found["password"],
+            merchant=found.get("merchant") == "1",
+        )
+
+    def claim(self, account: Account, doubt_ms: int) -> tuple[int, str]:
+        """Claim the account's name. Returns when (Unix ms) and in which epoch. Raises NameTaken or Recovering."""
+        profile = account.profile
+        word, *facts = self._memory.scripts.run(
+            "claim_account",
+            [keys.account(account.name), keys.ACCOUNTS, keys.ACCOUNTS_AGENDA],
+            [
+                account.name, account.id, doubt_ms,
+                "age", profile.age, "address", profile.address, "avatar", profile.avatar, "password", account.password,
+            ],
+        )  # fmt: skip
+        if word == "name_taken":
+            raise NameTaken()
+        if word == "recovering":
+            raise Recovering()
+        at, epoch = facts
+        return int(at), epoch
+
+    def confirmed(self, account: Account, epoch: str) -> bool:
+        """Whether the account may be called stored, once its registration stands in the ledger."""
+        word = self._memory.scripts.run(
+            "confirm_account", [keys.account(account.name), keys.ACCOUNTS_AGENDA], [account.id, epoch, account.name]
+        )
+        return bool(word == "active")
+
+    def doubtful(self, most: int = 500) -> list[tuple[str, str]]:
+        """Claims whose registration hasn't come through in time: pairs of name and account id."""
+        return pairs(
+            self._memory.scripts.run("due_accounts", [keys.ACCOUNTS_AGENDA], [keys.account(""), most, LOOK_AGAIN_MS])
+        )

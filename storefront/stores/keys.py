@@ -1,0 +1,85 @@
+"""Every Redis key of the shop, each once.
+
+Keys of one product's sales and orders share the hash tag ``{tag}``, so a script touches one Redis Cluster slot.
+"""
+
+from storefront.domain.ids import tag_of, tag_of_product
+
+
+def sale(sale_id: str) -> str:
+    """Hash: the terms, the counters of units, the signed epoch and the ledger position of one sale."""
+    return f"{{{tag_of(sale_id)}}}:sale:{sale_id}"
+
+
+def buyers(sale_id: str) -> str:
+    """Hash: shopper → ids of the orders with which they hold units of this sale, separated by spaces."""
+    return f"{{{tag_of(sale_id)}}}:buyers:{sale_id}"
+
+
+def agenda(sale_id: str) -> str:
+    """Sorted set: order → when (Unix ms) the sweep must look at it."""
+    return f"{{{tag_of(sale_id)}}}:agenda:{sale_id}"
+
+
+def order(order_id: str) -> str:
+    """Hash: one order."""
+    return f"{orders_of_tag(order_id)}{order_id}"
+
+
+def orders_of_tag(some_id: str) -> str:
+    """What the keys of all orders with this id's tag begin with."""
+    return f"{{{tag_of(some_id)}}}:order:"
+
+
+def product(name: str) -> str:
+    """String: the id of the newest sale of a product."""
+    return f"{{{tag_of_product(name)}}}:product:{name}"
+
+
+SALES_BY_END = "sales:by_end"
+"""Sorted set: every sale → the end of its window (Unix seconds)."""
+
+SALES_OPEN = "sales:open"
+"""Set: sales that the sweep must visit."""
+
+
+def sales_of_partition(partition: int) -> str:
+    """Set: the sales whose records stand in one partition of the ledger."""
+    return f"sales:partition:{partition}"
+
+
+def shopper_orders(shopper: str) -> str:
+    """Sorted set: a shopper's orders → when they were made (Unix ms)."""
+    return f"shopper:{shopper}:orders"
+
+
+def position(topic: str, partition: int) -> str:
+    """Hash: how far a partition of the ledger is applied, and the epoch signed there."""
+    return f"position:{topic}:{partition}"
+
+
+def lease(topic: str, partition: int) -> str:
+    """String with expiry: which worker reads a partition."""
+    return f"lease:{topic}:{partition}"
+
+
+WORKERS = "workers"
+"""Sorted set: order workers → until when (Unix ms) they count as alive."""
+
+
+def account(name: str) -> str:
+    """Hash: one account, or a claim of its name. All accounts share a slot with the position of their topic."""
+    return f"{{accounts}}:account:{name}"
+
+
+ACCOUNTS = "{accounts}:state"
+"""Hash: the signed epoch and the ledger position of the accounts."""
+
+ACCOUNTS_AGENDA = "{accounts}:agenda"
+"""Sorted set: claimed name → when (Unix ms) the sweep must look at it."""
+
+ACCOUNTS_WITHDRAWN = "{accounts}:withdrawn"
+"""Set: ids of accounts whose registration was withdrawn before it got through."""
+
+ANOMALIES = "anomalies"
+"""Hash: kind → how often something happened that the design rules out."""

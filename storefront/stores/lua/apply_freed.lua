@@ -1,0 +1,37 @@
+-- Give an order's unit back: it was released, expired or cancelled.
+-- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda
+-- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] order id   ARGV[4] "released", "expired" or "cancelled"
+-- ARGV[5] ms until the sweep asks the payment provider once more about an order that was freed
+-- Returns "freed", "tombstone" (the order wasn't known; a request that comes later is ignored), "ignored" (too late),
+-- "already", "missing" or "another_epoch".
+local no = guard(KEYS[1], ARGV[1], ARGV[2])
+if no then return no end
+
+local why = ARGV[4]
+local order = redis.call('HMGET', KEYS[3], 'state', 'shopper')
+local state = order[1]
+local word = 'ignored'
+if not state and why ~= 'expired' then
+  redis.call('HSET', KEYS[3], 'state', why)
+  word = 'tombstone'
+elseif state == 'reserved' or state == 'releasing' then
+  if why ~= 'expired' then
+    move(KEYS[1], 'reserved', 'stock')
+    word = 'freed'
+  end
+elseif state == 'pending' and why ~= 'released' then
+  move(KEYS[1], 'pending', 'stock')
+  if why == 'expired' then redis.call('HINCRBY', KEYS[1], 'expired', 1) end
+  word = 'freed'
+end
+if word == 'freed' then
+  redis.call('HSET', KEYS[3], 'state', why)
+  let_go(KEYS[2], order[2], ARGV[3])
+  if state == 'pending' then
+    redis.call('ZADD', KEYS[4], now_ms() + ARGV[5], ARGV[3])
+  else
+    redis.call('ZREM', KEYS[4], ARGV[3])
+  end
+end
+applied(KEYS[1], ARGV[2])
+return word

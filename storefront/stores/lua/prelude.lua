@@ -1,0 +1,59 @@
+-- Stands in front of every script: the epoch, the clock, the guard of the ledger's scripts, and the moves of a unit.
+--
+-- Every script keeps conservation by itself: stock + reserved + pending + paid = num.
+
+-- Redis's history id. It changes exactly when history may have changed: at each restart and each promotion.
+local function epoch_in_force()
+  return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Why a record must not be applied now, or nil.
+-- "another_epoch": the worker read under an epoch that is over and must go back. "missing": what the record is about
+-- isn't known. "already": a later record was applied before.
+local function guard(position_key, believed_epoch, offset)
+  if epoch_in_force() ~= believed_epoch then return 'another_epoch' end
+  local position = redis.call('HGET', position_key, 'position')
+  if not position then return 'missing' end
+  if tonumber(offset) < tonumber(position) then return 'already' end
+  return nil
+end
+
+local function applied(position_key, offset)
+  redis.call('HSET', position_key, 'position', string.format('%.0f', offset + 1))
+end
+
+-- Move one unit of a sale from one counter to another: "stock", "reserved", "pending", "paid".
+local function move(sale, from, to)
+  redis.call('HINCRBY', sale, from, -1)
+  redis.call('HINCRBY', sale, to, 1)
+end
+
+local function orders_held(buyers, shopper)
+  local held = {}
+  for order in string.gmatch(redis.call('HGET', buyers, shopper) or '', '%S+') do held[#held + 1] = order end
+  return held
+end
+
+local function hold(buyers, shopper, order)
+  local held = orders_held(buyers, shopper)
+  held[#held + 1] = order
+  redis.call('HSET', buyers, shopper, table.concat(held, ' '))
+end
+
+local function let_go(buyers, shopper, order)
+  local held = {}
+  for _, other in ipairs(orders_held(buyers, shopper)) do
+    if other ~= order then held[#held + 1] = other end
+  end
+  if #held == 0 then
+    redis.call('HDEL', buyers, shopper)
+  else
+    redis.call('HSET', buyers, shopper, table.concat(held, ' '))
+  end
+end
+

@@ -1,0 +1,74 @@
+"""One connection pool to Redis, and its answers with the types they really have.
+
+Replies are decoded to text; redis-py's own annotations can't know that.
+"""
+
+from typing import Any, cast
+
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+
+from storefront.stores import keys
+from storefront.stores.scripts import Scripts
+
+TIMEOUT = 2.0
+"""Seconds that a call may wait for Redis."""
+
+
+class Memory:
+    """The shop's Redis: plain reads here, decisions through ``scripts``.
+
+    One retry covers a connection that Redis closed; every script may run twice.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.redis = Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), retries=1),
+        )
+        self.scripts = Scripts(self.redis)
+
+    def ping(self) -> None:
+        """Raises redis.RedisError if Redis doesn't answer."""
+        self.redis.ping()
+
+    def hash(self, key: str) -> dict[str, str]:
+        """All fields of a hash; empty if there is none."""
+        return cast(dict[str, str], self.redis.hgetall(key))
+
+    def hashes(self, wanted: list[str]) -> list[dict[str, str]]:
+        """Several hashes in one round trip."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for key in wanted:
+            pipeline.hgetall(key)
+        return cast(list[dict[str, str]], pipeline.execute()) if wanted else []
+
+    def field(self, key: str, name: str) -> str | None:
+        """One field of a hash."""
+        return cast(str | None, self.redis.hget(key, name))
+
+    def text(self, key: str) -> str | None:
+        """A string."""
+        return cast(str | None, self.redis.get(key))
+
+    def members(self, key: str) -> set[str]:
+        """A set."""
+        return cast(set[str], self.redis.smembers(key))
+
+    def now_ms(self) -> int:
+        """Redis's clock, Unix milliseconds."""
+        seconds, micros = cast(tuple[int, int], self.redis.time())
+        return seconds * 1000 + micros // 1000
+
+    def anomaly(self, kind: str) -> None:
+        """Count something that the design rules out."""
+        self.redis.hincrby(keys.ANOMALIES, kind, 1)
+
+
+def pairs(flat: list[Any]) -> list[tuple[str, str]]:
+    """``[a, b, c, d]`` as ``[(a, b), (c, d)]``."""
+    return list(zip(flat[::2], flat[1::2], strict=True))

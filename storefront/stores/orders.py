@@ -1,0 +1,159 @@
+"""Orders and units in Redis: reserve and confirm for the buyer, the agenda for the sweep, the ledger's effects."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from storefront.domain.errors import AllHeld, Ended, LimitReached, NoSuchSale, NotStarted, Recovering, Refused, SoldOut
+from storefront.domain.order import Order, OrderState
+from storefront.domain.records import (
+    Cancelled,
+    Expired,
+    OrderRecord,
+    Paid,
+    Refunded,
+    Released,
+    Requested,
+)
+from storefront.stores import keys
+from storefront.stores.memory import Memory, pairs
+from storefront.stores.scripts import Call
+
+LOOK_AGAIN_MS = 15_000
+"""After this long the sweep looks again at an order for which it has written a record."""
+
+LAST_CHECK_MS = 60_000
+"""This long after an unpaid order ended, the provider is asked one last time whether money came."""
+
+_REFUSALS: dict[str, type[Refused]] = {
+    "no_sale": NoSuchSale,
+    "recovering": Recovering,
+    "not_started": NotStarted,
+    "ended": Ended,
+    "all_held": AllHeld,
+    "sold_out": SoldOut,
+}
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A unit taken for one shopper, not yet an order. Times in Unix ms; ``repeated`` if this id was known before."""
+
+    order: str
+    at: int
+    epoch: str
+    pay_by: int
+    repeated: bool
+
+
+def order_from(order_id: str, found: dict[str, str]) -> Order | None:
+    """The order in these fields, or None for none or a tombstone (an id that may never become an order)."""
+    if not found.get("at"):
+        return None
+    return Order(
+        id=order_id,
+        sale=found["sale"],
+        product=found["product"],
+        shopper=found["shopper"],
+        shopper_name=found["shopper_name"],
+        state=OrderState(found["state"]),
+        at=int(found["at"]),
+        pay_by=int(found["pay_by"]),
+        amount=int(found["amount"] or 0),
+        currency=found["currency"],
+        charge=found.get("charge", ""),
+        refund=found.get("refund", ""),
+    )
+
+
+def effect(record: OrderRecord, epoch: str, signed: str, offset: int) -> Call:
+    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``."""
+    sale, buyers = keys.sale(record.sale), keys.buyers(record.sale)
+    order, agenda = keys.order(record.order), keys.agenda(record.sale)
+    guard = [epoch, offset]
+    match record:
+        case Requested():
+            return (
+                "apply_requested",
+                [sale, buyers, order, agenda],
+                [
+                    *guard, signed, record.order, record.shopper, record.shopper_name,
+                    record.epoch, record.at, record.pay_by,
+                ],
+            )  # fmt: skip
+        case Released() | Expired() | Cancelled():
+            why = type(record).__name__.lower()
+            return "apply_freed", [sale, buyers, order, agenda], [*guard, record.order, why, LAST_CHECK_MS]
+        case Paid():
+            return "apply_paid", [sale, order, agenda], [*guard, record.order, record.charge]
+        case Refunded():
+            return "apply_refunded", [sale, order, agenda], [*guard, record.order]
+        case _:
+            raise ValueError(f"no effect is known for {record}")
+
+
+class Orders:
+    """Reads orders, and takes units."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def reserve(
+        self, sale: str, order: str, shopper: str, shopper_name: str, *, doubt_ms: int, pay_ms: int
+    ) -> Reservation:
+        """Take one unit. Raises the refusal that applies; ``LimitReached`` names the orders held."""
+        word, *facts = self._memory.scripts.run(
+            "reserve",
+            [keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale)],
+            [order, shopper, shopper_name, doubt_ms, pay_ms],
+        )
+        if word in ("reserved", "repeat"):
+            at, epoch, pay_by = facts
+            return Reservation(order, int(at or 0), epoch, int(pay_by or 0), word == "repeat")
+        if word == "limit_reached":
+            held = facts[3:]
+            raise LimitReached(order=held[-1], orders=held)
+        raise _REFUSALS[word]()
+
+    def confirmed(self, order: str, epoch: str) -> bool:
+        """Whether the shopper may be told yes, once the request stands in the ledger."""
+        return cast(str, self._memory.scripts.run("confirm", [keys.order(order)], [epoch])) != "gone"
+
+    def get(self, order_id: str) -> Order | None:
+        """One order."""
+        return order_from(order_id, self._memory.hash(keys.order(order_id)))
+
+    def held(self, sale: str, shopper: str) -> list[str]:
+        """Ids of the orders with which a shopper holds units of a sale, the newest last."""
+        return (self._memory.field(keys.buyers(sale), shopper) or "").split()
+
+    def of_shopper(self, shopper: str, start: int, most: int) -> list[Order]:
+        """A shopper's orders, the newest in front, from the ``start``-th on."""
+        ids = cast(
+            list[str], self._memory.redis.zrevrange(keys.shopper_orders(shopper), start, start + most - 1)
+        )
+        found = self._memory.hashes([keys.order(order_id) for order_id in ids])
+        orders = [order_from(order_id, fields) for order_id, fields in zip(ids, found, strict=True)]
+        return [order for order in orders if order]
+
+    def index(self, requests: list[Requested]) -> None:
+        """Put requests into their shoppers' lists. May run twice."""
+        pipeline = self._memory.redis.pipeline(transaction=False)
+        for request in requests:
+            pipeline.zadd(keys.shopper_orders(request.shopper), {request.order: request.at})
+        pipeline.execute()
+
+    def due(self, sale: str, most: int = 500) -> list[tuple[str, str]]:
+        """What the sweep must do for a sale: pairs of order id and "release", "expire", "refund" or "check"."""
+        return pairs(
+            self._memory.scripts.run(
+                "due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS]
+            )
+        )
+
+    def charge_of(self, order: str) -> str:
+        """The charge with which an order was paid, empty if there is none."""
+        return self._memory.field(keys.order(order), "charge") or ""
+
+    def settle(self, sale: str, order: str) -> None:
+        """The sweep is done with an order."""
+        self._memory.scripts.run("settle", [keys.order(order), keys.agenda(sale)], [order])

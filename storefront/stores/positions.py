@@ -1,0 +1,94 @@
+"""How far the ledger is applied: written by the order worker, waited for by the web."""
+
+import time
+from dataclasses import dataclass
+
+from storefront.domain.errors import Overloaded
+from storefront.stores import keys
+from storefront.stores.memory import Memory
+from storefront.stores.scripts import Call
+
+
+@dataclass(frozen=True)
+class Position:
+    """``offset`` is the next record's; ``signed`` the epoch signed up to there; ``epoch`` the one in force now."""
+
+    epoch: str
+    offset: int
+    signed: str
+
+
+def signature(target: str, epoch: str, signed: str, offset: int) -> Call:
+    """The script call that opens a sale or the accounts (a key) to the epoch ``signed``."""
+    return "apply_signed", [target], [epoch, offset, signed]
+
+
+class Positions:
+    """The positions of the partitions, and the leases on them."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def all_at(self, partitions: list[tuple[str, int]]) -> list[Position]:
+        """The positions of several partitions, in one round trip."""
+        found = self._memory.scripts.run_many(
+            [("begin", [keys.position(topic, number)], []) for topic, number in partitions]
+        )
+        return [Position(epoch, int(offset), signed) for epoch, offset, signed in found]
+
+    def advance(self, partition: tuple[str, int], since: Position, to: int, signed: str, record: str) -> str:
+        """Move a position on. Returns "advanced", "ahead", "behind" or "another_epoch" (see ``advance.lua``)."""
+        return str(
+            self._memory.scripts.run(
+                "advance", [keys.position(*partition)], [since.epoch, since.offset, to, signed, record]
+            )
+        )
+
+    def ready_accounts(self) -> None:
+        """Give the accounts a position to be guarded by, if they have none yet."""
+        self._memory.redis.hsetnx(keys.ACCOUNTS, "position", "0")
+
+    def is_open(self) -> bool:
+        """Whether the accounts are open to the epoch in force, as the sales are then, or will be in a moment."""
+        (held,) = self.all_at([("accounts", 0)])
+        return bool(self._memory.field(keys.ACCOUNTS, "signed") == held.epoch)
+
+    def wait(self, topic: str, partition: int, offset: int, timeout: float) -> None:
+        """Return once the record at ``offset`` is applied. Raises Overloaded after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        pause = 0.002
+        while int(self._memory.field(keys.position(topic, partition), "offset") or 0) <= offset:
+            if time.monotonic() >= deadline:
+                raise Overloaded()
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+
+    def share(self, worker: str, partitions: list[tuple[str, int]], held: set[tuple[str, int]], ttl_ms: int) -> set[tuple[str, int]]:
+        """The partitions that ``worker`` may read now: leases it holds are renewed, free ones taken, up to its fair share.
+
+        Two workers on one partition would be merely wasteful, so leases need no fence.
+        """
+        redis = self._memory.redis
+        now = self._memory.now_ms()
+        redis.zadd(keys.WORKERS, {worker: now + ttl_ms})
+        redis.zremrangebyscore(keys.WORKERS, "-inf", now)
+        fair = -(-len(partitions) // max(1, int(redis.zcard(keys.WORKERS))))
+        mine: set[tuple[str, int]] = set()
+        for partition in sorted(partitions, key=lambda one: one not in held):
+            key = keys.lease(*partition)
+            if len(mine) >= fair:
+                if partition in held and self._memory.text(key) == worker:
+                    redis.delete(key)
+            elif redis.set(key, worker, nx=True, px=ttl_ms):
+                mine.add(partition)
+            elif self._memory.text(key) == worker:
+                redis.pexpire(key, ttl_ms)
+                mine.add(partition)
+        return mine
+
+    def leave(self, worker: str, held: set[tuple[str, int]]) -> None:
+        """Give the leases back, for a quick hand-over."""
+        for partition in held:
+            if self._memory.text(keys.lease(*partition)) == worker:
+                self._memory.redis.delete(keys.lease(*partition))
+        self._memory.redis.zrem(keys.WORKERS, worker)

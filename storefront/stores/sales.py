@@ -1,0 +1,119 @@
+"""Sales in Redis: looked up by product, listed, and opened by the ledger."""
+
+from dataclasses import asdict
+from typing import cast
+
+from storefront.domain.records import Opened
+from storefront.domain.sale import Sale, Terms, Units
+from storefront.stores import keys
+from storefront.stores.memory import Memory
+from storefront.stores.scripts import Call
+
+
+def _sale(sale_id: str, found: dict[str, str]) -> Sale:
+    return Sale(
+        id=sale_id,
+        terms=Terms(
+            product=found["product"],
+            num=int(found["num"]),
+            producter=found["producter"],
+            begins=int(found["begins"]),
+            ends=int(found["ends"]),
+            price=int(found["price"]) if found["price"] else None,
+            currency=found["currency"],
+            limit=int(found["limit"]),
+            description=found["description"],
+            image=found["image"],
+        ),
+        units=Units(
+            left=int(found["stock"]),
+            reserved=int(found["reserved"]),
+            unpaid=int(found["pending"]),
+            paid=int(found["paid"]),
+            expired=int(found["expired"]),
+        ),
+        merchant=found["merchant"],
+        merchant_name=found["merchant_name"],
+    )
+
+
+def opened(record: Opened, epoch: str, signed: str, offset: int) -> Call:
+    """The script call that applies ``record``."""
+    terms = asdict(record)
+    fields: list[str | int] = []
+    for name in (
+        "product", "producter", "begins", "ends", "price", "currency", "limit", "description", "image",
+        "merchant", "merchant_name",
+    ):  # fmt: skip
+        fields += [name, "" if terms[name] is None else terms[name]]
+    return (
+        "apply_opened",
+        [keys.sale(record.sale), keys.product(record.product)],
+        [epoch, offset, signed, record.sale, record.at, record.num, *fields],
+    )
+
+
+class Sales:
+    """Reads sales."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def id_of(self, product: str) -> str | None:
+        """The id of the newest sale of a product."""
+        return self._memory.text(keys.product(product))
+
+    def get(self, sale_id: str) -> Sale | None:
+        """One sale."""
+        found = self._memory.hash(keys.sale(sale_id))
+        return _sale(sale_id, found) if found else None
+
+    def of_product(self, product: str) -> Sale | None:
+        """The newest sale of a product."""
+        sale_id = self.id_of(product)
+        return self.get(sale_id) if sale_id else None
+
+    def _listed(self, ids: list[str]) -> list[Sale]:
+        found = self._memory.hashes([keys.sale(sale_id) for sale_id in ids])
+        return [_sale(sale_id, fields) for sale_id, fields in zip(ids, found, strict=True) if fields]
+
+    def running(self, now: int, most: int = 200) -> list[Sale]:
+        """Live and upcoming sales, the ones that end first in front."""
+        redis = self._memory.redis
+        return self._listed(cast(list[str], redis.zrangebyscore(keys.SALES_BY_END, f"({now}", "+inf", 0, most)))
+
+    def over(self, now: int, start: int, most: int) -> list[Sale]:
+        """Ended sales, the latest in front, from the ``start``-th on."""
+        redis = self._memory.redis
+        return self._listed(cast(list[str], redis.zrevrangebyscore(keys.SALES_BY_END, now, "-inf", start, most)))
+
+    def index(self, sale: Opened, partition: int) -> None:
+        """Put a sale that was opened into the lists. May run twice."""
+        pipeline = self._memory.redis.pipeline(transaction=False)
+        pipeline.zadd(keys.SALES_BY_END, {sale.sale: sale.ends})
+        pipeline.sadd(keys.sales_of_partition(partition), sale.sale)
+        pipeline.execute()
+
+    def of_partition(self, partition: int) -> list[str]:
+        """Ids of the sales whose records stand in a partition."""
+        return sorted(self._memory.members(keys.sales_of_partition(partition)))
+
+    def unsettled(self) -> list[str]:
+        """Ids of the sales that the sweep must visit."""
+        return sorted(self._memory.members(keys.SALES_OPEN))
+
+    def unsettle(self, sale_ids: set[str]) -> None:
+        """Have the sweep visit these sales. May run twice."""
+        if sale_ids:
+            self._memory.redis.sadd(keys.SALES_OPEN, *sale_ids)
+
+    def settle_if_idle(self, sale_id: str) -> None:
+        """Spare the sweep a sale that is over and has nothing left to do.
+
+        The second look catches a record that was applied between the first and the removal.
+        """
+        idle: tuple[str, list[str], list[str]] = ("idle", [keys.sale(sale_id), keys.agenda(sale_id)], [])
+        if self._memory.scripts.run(*idle):
+            self._memory.redis.srem(keys.SALES_OPEN, sale_id)
+            if not self._memory.scripts.run(*idle):
+                self.unsettle({sale_id})

@@ -1,0 +1,58 @@
+"""Loads the Lua scripts by name. ``lua/prelude.lua`` stands in front of each of them."""
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+Call = tuple[str, list[str], list[Any]]
+"""A script's name, its keys and its arguments."""
+
+
+@cache
+def _source(name: str) -> str:
+    folder = files("storefront.stores") / "lua"
+    return (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+
+
+class Scripts:
+    """The shop's scripts on one Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._scripts: dict[str, Any] = {}
+
+    def _script(self, name: str) -> Any:
+        if name not in self._scripts:
+            self._scripts[name] = self._redis.register_script(_source(name))
+        return self._scripts[name]
+
+    def run(self, name: str, keys: list[str], args: list[Any]) -> Any:
+        """The script's answer. Sends its source along only if Redis doesn't know it."""
+        return self._script(name)(keys=keys, args=args)
+
+    def run_many(self, calls: Iterable[Call]) -> list[Any]:
+        """The answers of several scripts, run in order in one round trip, each atomic by itself.
+
+        Every script of the shop may run twice, so after a restart of Redis the whole row is sent again.
+        """
+        calls = list(calls)
+
+        def send() -> list[Any]:
+            pipeline = self._redis.pipeline(transaction=False)
+            for name, keys, args in calls:
+                pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
+            return pipeline.execute() if calls else []
+
+        return self._with_sources(send, {name for name, _, _ in calls})
+
+    def _with_sources(self, send: Callable[[], list[Any]], names: set[str]) -> list[Any]:
+        try:
+            return send()
+        except NoScriptError:
+            for name in names:
+                self._redis.script_load(_source(name))
+            return send()

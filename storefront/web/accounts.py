@@ -1,0 +1,71 @@
+"""Registering, logging in and out."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
+from flask_limiter.util import get_remote_address
+
+from storefront.services import accounts
+from storefront.web.faces import checked, is_program, json_object, json_reply, reply, say, shop, submitted
+from storefront.web.forms import LoginForm, RegisterForm
+from storefront.web.limits import limiter
+from storefront.web.who import enter, leave, local_address, someone
+
+bp = Blueprint("accounts", __name__)
+
+
+def by_name_and_address() -> str:
+    """Key of a limit on guessing one account's password from one address."""
+    name = json_object().get("name") if is_program() else request.form.get("name")
+    return f"{get_remote_address()} {str(name)[:64]}"
+
+
+@bp.get("/register")
+def register() -> Any:
+    """The form for a new account."""
+    return render_template("register.html", form=RegisterForm(formdata=None))
+
+
+@bp.post("/register")
+@limiter.limit(lambda: shop().config.limit_register)
+def do_register() -> Any:
+    """Make an account. People are logged in at once."""
+    form = checked(RegisterForm(submitted(RegisterForm)), "register.html")
+    account = accounts.register(shop(), form.profile(), form.password.data)
+    if not is_program():
+        enter(account)
+    say(gettext("Welcome, %(name)s!", name=account.name))
+    return reply({"message": "user registered successfully"}, then=url_for("selling.home"))
+
+
+@bp.get("/login")
+def login() -> Any:
+    """The form to log in."""
+    if someone() is not None:
+        return redirect(_next(), 303)
+    return render_template("login.html", form=LoginForm(formdata=None), next=request.args.get("next", ""))
+
+
+@bp.post("/login")
+@limiter.limit(lambda: shop().config.limit_login, key_func=by_name_and_address)
+def do_login() -> Any:
+    """Log in: a token for programs, a session for people."""
+    form = checked(LoginForm(submitted(LoginForm)), "login.html", next=request.form.get("next", ""))
+    account = accounts.log_in(shop(), form.name.data, form["pass"].data)
+    if is_program():
+        return json_reply({"token": accounts.token_for(shop(), account)})
+    enter(account)
+    return redirect(_next(), 303)
+
+
+@bp.post("/logout")
+def logout() -> Any:
+    """End a person's session. A program's token ends by itself."""
+    leave()
+    say(gettext("You are logged out."))
+    return reply({"message": "logged out"}, then=url_for("selling.home"))
+
+
+def _next() -> str:
+    return local_address(request.values.get("next")) or url_for("selling.home")

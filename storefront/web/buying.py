@@ -1,0 +1,94 @@
+"""The buy button, and a shopper's orders: look, pay, cancel."""
+
+from typing import Any
+
+from flask import Blueprint, request, url_for
+from flask_babel import gettext
+
+from storefront.domain.errors import LimitReached
+from storefront.services import buying, paying
+from storefront.web import show
+from storefront.web.faces import checked, go_back_to, is_program, reply, say, shop, submitted
+from storefront.web.forms import EmptyForm
+from storefront.web.limits import by_account, limiter
+from storefront.web.who import shopper
+
+bp = Blueprint("buying", __name__)
+
+LONGEST_KEY = 255
+
+
+@bp.post("/miaosha/<product:product>")
+@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
+@limiter.limit(lambda: shop().config.limit_buy_address)
+def buy(product: str) -> Any:
+    """Buy one unit."""
+    go_back_to(url_for("selling.sale", product=product))
+    asking = shopper()
+    checked_nothing_else()
+    purchase = buying.buy(shop(), asking, product, idempotency_key())
+    order = url_for(".order", order_id=purchase.order, _external=is_program())
+    answer = {
+        "success": "订单创建成功",
+        "time": show.rfc3339(purchase.at),
+        "username": asking.name,
+        "product name": product,
+        "注意": show.notice(shop().config.payment_window),
+        "order": purchase.order,
+        "pay_by": show.rfc3339(purchase.pay_by),
+        "links": {"order": order, "pay": f"{order}/pay", "cancel": f"{order}/cancel"},
+    }
+    return reply(answer, then=order)
+
+
+def checked_nothing_else() -> None:
+    """Raises InvalidForm if the request carries fields that nobody asked for."""
+    submitted(EmptyForm)
+
+
+def idempotency_key() -> str:
+    """What makes a repeat of this request harmless: the header for programs, a hidden field in the form."""
+    key = request.headers.get("Idempotency-Key", "") if is_program() else request.form.get("once", "")
+    return key[:LONGEST_KEY]
+
+
+@bp.get("/orders")
+def orders() -> Any:
+    """The shopper's orders."""
+    found, following = buying.orders_of(shop(), shopper(), show.cursor())
+    answer = {
+        "orders": [show.order_for_programs(order) for order in found],
+        "next": url_for(".orders", cursor=following, _external=True) if following else None,
+    }
+    return reply(answer, page="orders.html", orders=found, next_cursor=following, now=show.now())
+
+
+@bp.get("/orders/<order_id>")
+def order(order_id: str) -> Any:
+    """One order."""
+    found = buying.order_of(shop(), shopper(), order_id)
+    return reply(show.order_for_programs(found), page="order.html", order=found, now=show.now())
+
+
+@bp.post("/orders/<order_id>/pay")
+@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
+def pay(order_id: str) -> Any:
+    """Pay an order."""
+    go_back_to(url_for(".order", order_id=order_id))
+    asking = shopper()
+    checked_nothing_else()
+    found = paying.pay(shop(), asking, order_id)
+    say(gettext("Paid. Thank you!"))
+    return reply(show.order_for_programs(found), then=url_for(".order", order_id=order_id))
+
+
+@bp.post("/orders/<order_id>/cancel")
+@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
+def cancel(order_id: str) -> Any:
+    """Cancel an unpaid order."""
+    go_back_to(url_for(".order", order_id=order_id))
+    asking = shopper()
+    checked_nothing_else()
+    found = paying.cancel(shop(), asking, order_id)
+    say(gettext("The order is cancelled."))
+    return reply(show.order_for_programs(found), then=url_for(".order", order_id=order_id))

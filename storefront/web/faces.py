@@ -1,0 +1,338 @@
+"""The two faces of every address: HTML for people, JSON for programs. Only this file knows that there are two.
+
+A body of type ``application/json`` asks for JSON, a form for HTML; without a body ``Accept`` decides. A JSON body is
+turned into what a form would have sent, after its types are checked, so that one form class judges both.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request, url_for
+from flask_babel import gettext
+from flask_limiter import RateLimitExceeded
+from flask_wtf import FlaskForm
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from redis.exceptions import RedisError
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
+from wtforms import IntegerField
+from wtforms.fields import Field
+
+from storefront.domain import errors
+from storefront.domain.errors import N_
+from storefront.shop import Shop
+from storefront.web.limits import seconds_until_allowed
+
+csrf = CSRFProtect()
+F = TypeVar("F", bound=FlaskForm)
+
+STATUS: dict[type[errors.Refused], int] = {
+    errors.Malformed: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.TooFast: 429,
+    errors.NotStored: 500,
+    errors.ComeBack: 503,
+}
+
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+FORM_ONLY = frozenset({"csrf_token", "next", "once"})
+"""What a form may carry besides its fields; ``once`` makes pressing a button twice harmless."""
+
+
+class InvalidForm(errors.Malformed):
+    """A field is missing, surplus or wrong. ``fields``: name → sentences, in the caller's language."""
+
+    code = "invalid"
+
+    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+        super().__init__()
+        self.fields = {name: [str(sentence) for sentence in sentences] for name, sentences in fields.items()}
+
+    def __str__(self) -> str:
+        return " ".join(f"{name}: {' '.join(sentences)}" for name, sentences in self.fields.items())
+
+
+def shop() -> Shop:
+    """The shop that this application sells for."""
+    opened: Shop = current_app.extensions["shop"]
+    return opened
+
+
+def is_program() -> bool:
+    """Whether the caller wants JSON."""
+    if request.method not in ("GET", "HEAD"):
+        if request.mimetype:
+            return request.mimetype not in FORM_TYPES
+        if "Authorization" in request.headers:
+            return True
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
+
+
+# What came in
+
+
+def submitted(form: type[FlaskForm]) -> MultiDict[str, str]:
+    """The request's fields as a form would send them. Raises NotJson, NotAnObject or InvalidForm.
+
+    JSON must have each field's own type: ``"20"``, ``true`` or ``1.5`` is no integer. ``token`` is left out here; it
+    says who is asking. An optional field may be null.
+    """
+    known = {field.name: field for field in form(formdata=None)}
+    surplus = gettext("This field is not known here.")
+    if not is_program():
+        unknown = [name for name in request.form if name not in known and name not in FORM_ONLY]
+        if unknown:
+            raise InvalidForm({name[:100]: [surplus] for name in unknown})
+        return request.form
+    fields = json_object()
+    fields.pop("token", None)
+    flaws: dict[str, list[str]] = {}
+    values: MultiDict[str, str] = MultiDict()
+    for name, value in fields.items():
+        field = known.get(name)
+        if field is None or name in FORM_ONLY:
+            flaws[_printable(name)[:100]] = [surplus]
+        elif value is None and field.flags.optional:
+            continue
+        elif sentence := _wrong_type(field, value):
+            flaws[name] = [sentence]
+        else:
+            values[name] = str(value)
+    if flaws:
+        raise InvalidForm(flaws)
+    return values
+
+
+def _wrong_type(field: Field, value: object) -> str | None:
+    if isinstance(field, IntegerField):
+        if not isinstance(value, int) or isinstance(value, bool):
+            return gettext("This must be a whole number.")
+        if not -(2**53) < value < 2**53:  # what every JSON reader holds exactly (RFC 8259, section 6)
+            return gettext("This number is too large.")
+    elif not isinstance(value, str):
+        return gettext("This must be text.")
+    return None
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def json_object() -> dict[str, Any]:
+    """The JSON object in the body, empty for no body. Raises NotJson or NotAnObject."""
+    if "json_object" not in g:
+        g.json_object = _read_json(request.get_data())
+    return dict(g.json_object)
+
+
+def _read_json(body: bytes) -> dict[str, Any]:
+    if not body:
+        if request.mimetype:
+            raise errors.NotJson()
+        return {}
+
+    def no_such_number(_: str) -> None:
+        raise errors.NotJson()
+
+    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) != len(pairs):
+            raise errors.NotJson()
+        return fields
+
+    try:
+        found = json.loads(body.decode("utf-8"), parse_constant=no_such_number, object_pairs_hook=each_once)
+    except (ValueError, RecursionError) as fault:
+        raise errors.NotJson() from fault
+    if not isinstance(found, dict):
+        raise errors.NotAnObject()
+    return found
+
+
+def given_token() -> str | None:
+    """The token that a program gave, in the body or as a bearer. Raises TwoTokens if they differ, or InvalidToken."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    tokens = [bearer.strip()] if scheme.lower() == "bearer" else []
+    if request.method not in ("GET", "HEAD"):
+        in_body = json_object().get("token")
+        if in_body is not None:
+            if not isinstance(in_body, str):
+                raise errors.InvalidToken()
+            tokens.append(in_body)
+    if len(set(tokens)) > 1:
+        raise errors.TwoTokens()
+    return tokens[0] if tokens else None
+
+
+def checked(form: F, page: str, **context: Any) -> F:
+    """The form, if it is valid. Raises InvalidForm; people then get ``page`` again with their values and the errors."""
+    show_form_again(form, page, **context)
+    if not form.validate():
+        raise InvalidForm({name: list(sentences) for name, sentences in form.errors.items() if name and sentences})
+    return form
+
+
+def show_form_again(form: FlaskForm, page: str, **context: Any) -> None:
+    """People who are refused from here on see this form again."""
+    g.again = (page, {"form": form, **context})
+
+
+def go_back_to(address: str) -> None:
+    """People who are refused from here on are sent to ``address``, which shows the sentence."""
+    g.back = address
+
+
+# What goes out
+
+
+def reply(answer: Mapping[str, Any], *, page: str | None = None, then: str | None = None, **context: Any) -> Any:
+    """``answer`` to programs; to people the ``page``, or a 303 to the address ``then``."""
+    if is_program():
+        return json_reply(answer)
+    if then is not None:
+        return redirect(then, 303)
+    assert page is not None
+    return render_template(page, **context)
+
+
+def json_reply(answer: Mapping[str, Any], status: int = 200) -> Response:
+    """A JSON answer in UTF-8, keys in the order given."""
+    response = jsonify(answer)
+    response.status_code = status
+    return response
+
+
+def say(sentence: str) -> None:
+    """Show a translated sentence on the person's next page. Programs don't get it."""
+    if not is_program():
+        flash(sentence)
+
+
+def refuse(refusal: errors.Refused, status: int | None = None, headers: Mapping[str, str] | None = None) -> Any:
+    """The one answer to every refusal, in the caller's face and language."""
+    status = status or next(code for family, code in STATUS.items() if isinstance(refusal, family))
+    response = _refusal_as_json(refusal) if is_program() else _refusal_as_page(refusal, status)
+    if response.status_code != 303:
+        response.status_code = status
+    if isinstance(refusal, errors.ComeBack):
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers.extend(headers or {})
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def sentence_of(refusal: errors.Refused) -> str:
+    """The refusal as a sentence in the caller's language."""
+    if isinstance(refusal, InvalidForm):
+        return str(refusal)
+    return str(gettext(refusal.sentence, **refusal.facts))
+
+
+def _refusal_as_json(refusal: errors.Refused) -> Response:
+    answer: dict[str, Any] = {"error": refusal.documented or sentence_of(refusal), "code": refusal.code}
+    if isinstance(refusal, InvalidForm):
+        answer["fields"] = refusal.fields
+    return jsonify({**answer, **refusal.facts})
+
+
+def _refusal_as_page(refusal: errors.Refused, status: int) -> Response:
+    if isinstance(refusal, errors.InvalidToken):
+        wanted = g.get("back") or (request.full_path.rstrip("?") if request.method == "GET" else None)
+        flash(sentence_of(refusal))
+        return current_app.make_response(redirect(url_for("accounts.login", next=wanted), 303))
+    if "again" in g:
+        page, context = g.again
+        form = context["form"]
+        summary = None
+        if isinstance(refusal, InvalidForm):
+            for name in refusal.fields.keys() - form.errors.keys():
+                form.form_errors = [*form.form_errors, f"{name}: {' '.join(refusal.fields[name])}"]
+        elif isinstance(refusal, errors.NameTaken | errors.SaleNameTaken):
+            form["name"].errors = [sentence_of(refusal)]
+        else:
+            summary = sentence_of(refusal)
+        return current_app.make_response(render_template(page, refusal=summary, **context))
+    if "back" in g:
+        flash(sentence_of(refusal), "refusal")
+        return current_app.make_response(redirect(g.back, 303))
+    page = render_template("error.html", sentence=sentence_of(refusal), status=status)
+    return current_app.make_response(page)
+
+
+# Faults and forgeries
+
+
+class _Fault(errors.Refused):
+    """An answer that HTTP itself asks for."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        self.code, self.sentence = code, sentence
+        super().__init__()
+
+
+_HTTP_FAULTS: dict[type[HTTPException], tuple[str, str]] = {
+    MethodNotAllowed: ("method_not_allowed", N_("This address does not take this method.")),
+    RequestEntityTooLarge: ("too_large", N_("The request is too large: 64 kB at most.")),
+    UnsupportedMediaType: ("unsupported_type", N_("Send JSON (application/json) or a form.")),
+}
+
+
+def _refuse_http(fault: HTTPException) -> Any:
+    if fault.response is not None or (fault.code or 500) < 400:
+        return fault
+    if isinstance(fault, NotFound):
+        return refuse(errors.NoSuchPage())
+    code, sentence = _HTTP_FAULTS.get(type(fault), ("malformed", N_("The request is not understood.")))
+    headers = {name: value for name, value in fault.get_headers() if name == "Allow"}
+    return refuse(_Fault(code, sentence), fault.code, headers)
+
+
+def _refuse_fast(_: RateLimitExceeded) -> Any:
+    return refuse(errors.TooFast(), headers={"Retry-After": str(seconds_until_allowed())})
+
+
+def _refuse_csrf(_: CSRFError) -> Any:
+    return refuse(errors.FormExpired())
+
+
+def _redis_is_away(fault: RedisError) -> Any:
+    current_app.logger.error("Redis does not answer: %s", fault)
+    g.account = None  # the page must not ask Redis again who is looking
+    return refuse(errors.Recovering())
+
+
+def _unexpected(_: Exception) -> Any:
+    current_app.logger.exception("an unexpected fault")
+    return refuse(
+        _Fault("fault", N_("Something went wrong on our side; it is noted. Please try again.")), 503, {"Retry-After": "5"}
+    )
+
+
+def _check_sender() -> None:
+    """Form calls need a CSRF token, since a browser sends their cookie from anywhere. JSON calls never use the cookie."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    if is_program():
+        if request.mimetype and not request.is_json:
+            raise UnsupportedMediaType()
+    else:
+        csrf.protect()
+
+
+def init_app(app: Flask) -> None:
+    """Give ``app`` its two faces."""
+    csrf.init_app(app)
+    app.before_request(_check_sender)
+    app.register_error_handler(errors.Refused, refuse)
+    app.register_error_handler(HTTPException, _refuse_http)
+    app.register_error_handler(RateLimitExceeded, _refuse_fast)
+    app.register_error_handler(CSRFError, _refuse_csrf)
+    app.register_error_handler(RedisError, _redis_is_away)
+    app.register_error_handler(Exception, _unexpected)

@@ -1,0 +1,36 @@
+"""How fast anyone may ask: Flask-Limiter with its counts in Redis, or in this process while Redis is away."""
+
+import math
+import time
+
+from flask import Flask, g
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+
+from storefront.config import Config
+
+limiter = Limiter(key_func=get_remote_address)
+
+
+def init_app(app: Flask, config: Config) -> None:
+    """Count every request of ``app``. A Redis that is away must cost little: short timeouts, then limits in memory."""
+    app.config.update(
+        RATELIMIT_STORAGE_URI=config.limiter_url,
+        RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 0.2, "socket_connect_timeout": 0.2},
+        RATELIMIT_STRATEGY="fixed-window",
+        RATELIMIT_DEFAULT=config.limit_default,
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+    )
+    limiter.init_app(app)
+
+
+def seconds_until_allowed() -> int:
+    """For a request that was just refused: after how many seconds its limit opens again."""
+    limit = limiter.current_limit
+    return max(1, math.ceil(limit.reset_at - time.time())) if limit else 1
+
+
+def by_account() -> str:
+    """Key of a limit per account; per address where nobody is known to be asking. Set by ``who.recognise``."""
+    account: str | None = g.get("asking")
+    return account or get_remote_address()

@@ -1,0 +1,86 @@
+"""The shop window, a sale's page, and opening a sale."""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from flask_babel import gettext
+
+from storefront.domain.errors import NoSuchSale, NotAMerchant
+from storefront.domain.sale import Sale
+from storefront.services import buying, selling
+from storefront.web import show
+from storefront.web.faces import checked, is_program, reply, shop, submitted
+from storefront.web.forms import SaleForm
+from storefront.web.limits import by_account, limiter
+from storefront.web.who import shopper, someone
+
+bp = Blueprint("selling", __name__)
+
+
+@bp.get("/")
+def home() -> Any:
+    """The sales: live, upcoming, ended."""
+    window = selling.shop_window(shop(), show.cursor())
+    now = shop().memory.now_ms() / 1000
+    answer = {
+        "sales": [show.sale_for_programs(sale, now) for sale in [*window.live, *window.upcoming, *window.ended]],
+        "next": url_for(".home", cursor=window.next_cursor, _external=True) if window.next_cursor else None,
+    }
+    return reply(answer, page="home.html", window=window, now=now)
+
+
+@bp.get("/miaosha/<product:product>")
+def sale(product: str) -> Any:
+    """One sale."""
+    found = selling.sale_of(shop(), product)
+    now = shop().memory.now_ms() / 1000
+    asking = someone()
+    held = buying.orders_held(shop(), asking, found.id) if asking else []
+    return reply(
+        {**show.sale_for_programs(found, now), "your_orders": [order.id for order in held]},
+        page="sale.html",
+        sale=found,
+        phase=found.phase(now),
+        now=now,
+        held=held,
+        once=show.new_key(),
+    )
+
+
+@bp.get("/createmiaosha")
+def create() -> Any:
+    """The form for a new sale."""
+    _require_merchant()
+    return render_template("create.html", form=SaleForm(formdata=None))
+
+
+@bp.post("/createmiaosha")
+@limiter.limit(lambda: shop().config.limit_sales, key_func=by_account)
+def do_create() -> Any:
+    """Open a sale."""
+    merchant = _require_merchant()
+    form = checked(SaleForm(submitted(SaleForm)), "create.html")
+    opening = selling.open_sale(shop(), merchant, form.terms())
+    answer = {
+        "message": "product created successfully",
+        "product name": opening.sale.product,
+        "sale": opening.sale.id,
+        "links": {"sale": _address(opening.sale)},
+    }
+    if opening.over:
+        answer["warning"] = gettext("The window of this sale is already over.")
+    return reply(answer, then=url_for(".sale", product=opening.sale.product))
+
+
+def _address(sale: Sale) -> str:
+    return url_for("selling.sale", product=sale.product, _external=True)
+
+
+def _require_merchant() -> Any:
+    """The merchant who is asking, or None where anyone may open sales. Raises InvalidToken or NotAMerchant."""
+    if shop().config.sales_open_to == "anyone":
+        return someone()
+    merchant = shopper()
+    if not merchant.merchant:
+        raise NotAMerchant()
+    return merchant

@@ -1,0 +1,143 @@
+"""How values are shown: sales and orders as JSON, money, moments and notices in words."""
+
+import secrets
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from babel.numbers import get_currency_precision
+from flask import Flask, request, url_for
+from flask_babel import format_currency, format_datetime, gettext
+from werkzeug.routing import PathConverter
+
+from storefront.domain import text
+from storefront.domain.errors import Malformed
+from storefront.domain.order import Order
+from storefront.domain.sale import Sale
+from storefront.web.faces import shop
+
+
+class ProductConverter(PathConverter):
+    """A product's name in an address: any text, percent-encoded whole, so that slashes and dots survive."""
+
+    regex = ".+"
+
+    def to_python(self, value: str) -> str:
+        return text.normal(value)
+
+    def to_url(self, value: str) -> str:
+        return quote(value, safe="")
+
+
+def cursor() -> int:
+    """Where a page of a list begins, from the query. Raises Malformed."""
+    given = request.args.get("cursor", "0")
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise Malformed()
+    return int(given)
+
+
+def new_key() -> str:
+    """A fresh idempotency key for a form."""
+    return secrets.token_urlsafe(12)
+
+
+def now() -> float:
+    """Redis's clock, Unix seconds."""
+    return shop().memory.now_ms() / 1000
+
+
+def rfc3339(ms: int) -> str:
+    """A moment in Unix ms, as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_NUMERALS = "零一二三四五六七八九十"
+
+
+def notice(window: int) -> str:
+    """The document's notice, for a payment window of so many seconds. One hour reads exactly as it has it."""
+    for length, unit in ((3600, "小时"), (60, "分钟")):
+        if window % length == 0:
+            count = window // length
+            return f"未支付的订单将在{_counted(count)}{'个' if length == 3600 else ''}{unit}之后失效"
+    return f"未支付的订单将在{window}秒之后失效"
+
+
+def _counted(count: int) -> str:
+    if count == 2:
+        return "两"
+    return _NUMERALS[count] if count <= 10 else str(count)
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount in minor units, in the reader's way of writing money."""
+    return str(format_currency(Decimal(minor).scaleb(-get_currency_precision(currency)), currency))
+
+
+def moment(seconds: float) -> str:
+    """A moment in Unix seconds, in the reader's way of writing dates, in UTC; script turns it into local time."""
+    return str(format_datetime(datetime.fromtimestamp(min(seconds, 253402300799), UTC), "medium")) + " UTC"
+
+
+def span(seconds: int) -> str:
+    """A length of time in words."""
+    if seconds % 3600 == 0:
+        return gettext("%(count)s h", count=seconds // 3600)
+    if seconds % 60 == 0:
+        return gettext("%(count)s min", count=seconds // 60)
+    return gettext("%(count)s s", count=seconds)
+
+
+def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
+    """A sale as JSON: the document's names, and what a buyer may know."""
+    terms, units = sale.terms, sale.units
+    return {
+        "name": terms.product,
+        "num": terms.num,
+        "producter": terms.producter,
+        "time_begintokill": terms.begins,
+        "time_endkill": terms.ends,
+        "price": terms.price,
+        "currency": terms.currency,
+        "limit": terms.limit,
+        "description": terms.description,
+        "image": terms.image,
+        "merchant": sale.merchant_name or None,
+        "sale": sale.id,
+        "state": sale.phase(moment_now).value,
+        "units": {
+            "total": units.total,
+            "left": units.left,
+            "reserved": units.reserved,
+            "unpaid": units.unpaid,
+            "paid": units.paid,
+            "expired": units.expired,
+        },
+        "links": {"self": url_for("selling.sale", product=terms.product, _external=True)},
+    }
+
+
+def order_for_programs(order: Order) -> dict[str, Any]:
+    """An order as JSON."""
+    here = url_for("buying.order", order_id=order.id, _external=True)
+    return {
+        "order": order.id,
+        "product name": order.product,
+        "sale": order.sale,
+        "state": order.state.value,
+        "time": rfc3339(order.at),
+        "pay_by": rfc3339(order.pay_by),
+        "amount": order.amount,
+        "currency": order.currency,
+        "refund": order.refund or None,
+        "links": {"self": here, "pay": f"{here}/pay", "cancel": f"{here}/cancel"},
+    }
+
+
+def init_app(app: Flask) -> None:
+    """Let templates show values this way."""
+    app.url_map.converters["product"] = ProductConverter
+    app.url_map.merge_slashes = False
+    app.jinja_env.filters.update(money=money, moment=moment, span=span, rfc3339=rfc3339)

@@ -1,0 +1,101 @@
+"""Who is asking: programs show a token, people have a session. Never the other way round.
+
+So no JSON call can be forged from another site, and a form needs its CSRF token besides the session.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, g, session
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+
+from storefront.domain.account import Account
+from storefront.domain.errors import InvalidToken, Refused
+from storefront.services import accounts, tokens
+from storefront.web.faces import given_token, is_program, shop
+
+login_manager = LoginManager()
+
+
+class Visitor(UserMixin):  # type: ignore[misc]
+    """A logged-in person, as Flask-Login wants to see one."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def get_id(self) -> str:
+        """The id and the name: a name registered anew is another account."""
+        return f"{self.account.id} {self.account.name}"
+
+
+@login_manager.user_loader  # type: ignore[untyped-decorator]
+def _visitor(session_id: str) -> Visitor | None:
+    account_id, _, name = session_id.partition(" ")
+    account = accounts.known(shop(), name, account_id)
+    return Visitor(account) if account else None
+
+
+def someone() -> Account | None:
+    """The account that is asking, or None for nobody. Raises InvalidToken for a program whose token is no good."""
+    if "account" not in g:
+        if is_program():
+            token = given_token()
+            g.account = accounts.holder_of(shop(), token) if token is not None else None
+        else:
+            g.account = current_user.account if current_user.is_authenticated else None
+    found: Account | None = g.account
+    return found
+
+
+def shopper() -> Account:
+    """The account that is asking. Raises InvalidToken for nobody."""
+    account = someone()
+    if account is None:
+        raise InvalidToken()
+    return account
+
+
+def enter(account: Account) -> None:
+    """Begin a person's session, a new one, so that nobody can have planted it."""
+    session.clear()
+    login_user(Visitor(account))
+    session.permanent = True
+    g.account = account
+
+
+def leave() -> None:
+    """End the session."""
+    logout_user()
+    session.clear()
+
+
+def local_address(address: str | None) -> str | None:
+    """``address`` if it leads to a page of this shop, else None."""
+    if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
+        return None
+    if any(char < " " or char == "\\" for char in address):
+        return None
+    parts = urlsplit(address)
+    return None if parts.scheme or parts.netloc else address
+
+
+def recognise() -> None:
+    """Note who is asking, for the limits. Costs no round trip; whether the account still exists is asked later."""
+    if is_program():
+        try:
+            token = given_token()
+            g.asking = tokens.read(token, shop().config.secret).account if token else None
+        except Refused:  # the view will say what is wrong with it
+            g.asking = None
+    else:
+        g.asking = session.get("_user_id", "").partition(" ")[0] or None
+
+
+def init_app(app: Flask) -> None:
+    """Let ``app`` know its visitors."""
+    login_manager.init_app(app, add_context_processor=False)
+    app.before_request(recognise)
+
+    @app.context_processor
+    def visitor() -> dict[str, Any]:
+        return {"account": someone() if not is_program() else None}

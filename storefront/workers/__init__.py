@@ -1,0 +1,1 @@
+"""The workers: Kafka and RQ as doors onto the same services that the web calls."""

@@ -1,0 +1,101 @@
+"""The sweep's timer: `rq cron` puts one sweep into a queue every second, a SimpleWorker runs it.
+
+Not a job per order: ten thousand scheduled jobs run half a minute late, one sweep of ten thousand deadlines takes a
+fraction of a second. Two of these beside each other are merely wasteful.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.context import SpawnProcess
+
+from redis import Redis
+from rq import Queue, SimpleWorker
+from rq.cron import CronScheduler
+
+from storefront import config
+from storefront.domain.errors import LedgerDown
+from storefront.services import settling
+from storefront.shop import Shop
+
+log = logging.getLogger(__name__)
+
+QUEUE = "expiry"
+EVERY = 1
+"""Seconds between two sweeps."""
+
+RESTART = 1.0
+"""Seconds before a half that ended is started again."""
+
+_shop: Shop | None = None
+
+
+def sweep() -> int:
+    """The job: one sweep. Returns how many records were written; a ledger that is down is left to the next sweep."""
+    global _shop
+    if _shop is None:
+        _shop = Shop(config.from_environment())
+    try:
+        return settling.sweep(_shop)
+    except LedgerDown as fault:
+        log.warning("the sweep waits for the ledger: %s", fault.__cause__)
+        return 0
+
+
+def _connect() -> Redis:
+    return Redis.from_url(config.from_environment().rq_url, socket_connect_timeout=2, socket_keepalive=True)
+
+
+def tick() -> None:
+    """Enqueue a sweep every second, until Redis drops or SIGTERM. A job that waited too long is dropped, not piled up."""
+    _begin_half()
+    scheduler = CronScheduler(connection=_connect(), logging_level=logging.WARNING)
+    scheduler.register(sweep, QUEUE, interval=EVERY, ttl=2 * EVERY, result_ttl=0, job_timeout=30, failure_ttl=3600)
+    scheduler.start()
+
+
+def work() -> None:
+    """Run sweeps in this process until SIGTERM."""
+    _begin_half()
+    connection = _connect()
+    worker = SimpleWorker([Queue(QUEUE, connection=connection)], connection=connection)
+    worker.max_connection_wait_time = 2.0
+    worker.work(logging_level="WARNING")
+
+
+def _begin_half() -> None:
+    """End with the parent, even if it is killed; Ctrl-C in a terminal is the parent's to answer."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def run(stop: threading.Event) -> None:
+    """Keep the timer and the worker alive until ``stop`` is set; either that ends is started again."""
+    context = multiprocessing.get_context("spawn")
+    halves = {"tick": tick, "work": work}
+    running: dict[str, SpawnProcess] = {}
+    while not stop.is_set():
+        for name, target in halves.items():
+            process = running.get(name)
+            if process is None or not process.is_alive():
+                if process is not None:
+                    log.warning("the expiry %s ended with status %s; starting it again", name, process.exitcode)
+                running[name] = context.Process(target=target, name=f"expiry-{name}", daemon=True)
+                running[name].start()
+        stop.wait(RESTART)
+    for process in running.values():
+        process.terminate()
+    for process in running.values():
+        process.join(timeout=5)
+        if process.is_alive():
+            process.kill()

@@ -1,0 +1,67 @@
+"""The shop's workers: `python worker.py orders` applies the ledger, `python worker.py expiry` runs the sweep.
+
+Both read their settings from the environment (docs/operations.md), wait for Redis and the broker where those are not
+there yet, and end on SIGTERM or Ctrl-C.
+"""
+
+import logging
+import signal
+import sys
+import threading
+
+from storefront import config
+from storefront.domain.errors import LedgerDown
+from storefront.shop import Shop
+from storefront.workers import expiry
+from storefront.workers.orders import OrderWorker
+
+USAGE = "usage: worker.py orders | expiry"
+
+
+def orders(stop: threading.Event) -> None:
+    """Apply the ledger until told to stop."""
+    shop = Shop(config.from_environment())
+    while not stop.is_set():
+        try:
+            shop.ledger.ensure_topics()
+            break
+        except LedgerDown:
+            print(f"no Kafka broker answers at {shop.config.kafka} (STOREFRONT_KAFKA); trying again", flush=True)
+            stop.wait(2)
+    print("ready: applying the ledger", flush=True)
+    OrderWorker(shop).run(stop)
+    shop.close()
+
+
+def sweeps(stop: threading.Event) -> None:
+    """Run the sweep until told to stop."""
+    config.from_environment()
+    print("ready: sweeping every second", flush=True)
+    expiry.run(stop)
+
+
+def main() -> int:
+    """Run the worker that the command line names. Returns the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("kafka").setLevel(logging.ERROR)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    match sys.argv[1:]:
+        case ["orders"]:
+            work = orders
+        case ["expiry"]:
+            work = sweeps
+        case _:
+            print(USAGE, file=sys.stderr)
+            return 2
+    try:
+        work(stop)
+    except config.BadConfig as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
