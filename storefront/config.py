@@ -68,9 +68,7 @@ def from_environment() -> Config:
     try:
         secret = env.str("SECRET")
         if flaw := _secret_flaw(secret):
-            raise BadConfig(
-                f"STOREFRONT_SECRET {flaw}. Set it to random text, for example from: openssl rand -hex 32"
-            )
+            raise BadConfig(f"STOREFRONT_SECRET {flaw}. Set it to random text, for example from: openssl rand -hex 32")
         redis_url = env.str("REDIS_URL")
         positive = validate.Range(min=1)
         return Config(

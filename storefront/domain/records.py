@@ -38,6 +38,7 @@ class Signed(Record):
 
     @property
     def key(self) -> str:
+        """See ``Record.key``."""
         return ""
 
 
@@ -49,6 +50,7 @@ class Probed(Record):
 
     @property
     def key(self) -> str:
+        """See ``Record.key``."""
         return ""
 
 
@@ -61,6 +63,7 @@ class SaleRecord(Record):
 
     @property
     def key(self) -> str:
+        """See ``Record.key``."""
         return tag_of(self.sale)
 
 
@@ -138,6 +141,7 @@ class AccountRecord(Record):
 
     @property
     def key(self) -> str:
+        """See ``Record.key``."""
         return self.name
 
 
@@ -183,7 +187,9 @@ KINDS: dict[str, type[Record]] = {
 
 def encode(record: Record) -> bytes:
     """The record as the ledger holds it: a JSON object whose ``kind`` names the class."""
-    return json.dumps({"kind": type(record).__name__, **asdict(record)}, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(
+        {"kind": type(record).__name__, **asdict(record)}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
 
 
 def decode(value: bytes) -> Record:

@@ -7,14 +7,15 @@ import unicodedata
 
 from storefront.domain.errors import N_
 
-# Bidirectional overrides and isolates: they make one name look like another (Unicode TR 36, "Bidirectional Text Spoofing").
+# Bidirectional overrides and isolates: they make one name look like another (Unicode TR 36, "Bidirectional Text
+# Spoofing").
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _LINE_BREAKS = frozenset("\n\t")
 
 
 def normal(text: str) -> str:
-    """``text`` without outer white space, in Unicode normal form C, with ``\\n`` as the only line break."""
+    """``text`` without outer white space, in Unicode normal form C, with LF as the only line break."""
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
 
 

@@ -87,7 +87,7 @@ class Ledger:
             done = [one.get(timeout=max(0.01, deadline - time.monotonic())) for one in sent]
         except KafkaError as fault:
             self._failed(fault)
-            raise LedgerDown() from fault
+            raise LedgerDown from fault
         self._failures, self._down_since = 0, None
         return [Receipt(one.topic.removeprefix(self._prefix), one.partition, one.offset) for one in done]
 
@@ -100,7 +100,7 @@ class Ledger:
             return
         now = time.monotonic()
         if now - self._probed < PROBE_EVERY:
-            raise LedgerDown()
+            raise LedgerDown
         self._probed = now
         self.append(Probed(at=int(time.time() * 1000)), to=(ORDERS, 0))
 
@@ -148,7 +148,9 @@ class Ledger:
         for topic, _ in self.partitions:
             counts[topic] = counts.get(topic, 0) + 1
         try:
-            admin = KafkaAdminClient(bootstrap_servers=self._servers, bootstrap_timeout_ms=5000, request_timeout_ms=5000)
+            admin = KafkaAdminClient(
+                bootstrap_servers=self._servers, bootstrap_timeout_ms=5000, request_timeout_ms=5000
+            )
             try:
                 for topic, count in counts.items():
                     try:
@@ -158,14 +160,14 @@ class Ledger:
             finally:
                 admin.close()
         except KafkaError as fault:
-            raise LedgerDown() from fault
+            raise LedgerDown from fault
 
     def reader(self) -> "Reader":
         """A new reader. Raises LedgerDown if the broker can't be reached."""
         try:
             return Reader(self._servers, self._prefix)
         except KafkaError as fault:
-            raise LedgerDown() from fault
+            raise LedgerDown from fault
 
 
 class Reader:
@@ -202,12 +204,13 @@ class Reader:
         try:
             polled = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=most)
         except KafkaError as fault:
-            raise LedgerDown() from fault
+            raise LedgerDown from fault
         for source, messages in polled.items():
             topic = source.topic.removeprefix(self._prefix)
-            yield (topic, source.partition), [
-                Line(topic, source.partition, message.offset, _understood(message.value)) for message in messages
-            ]
+            yield (
+                (topic, source.partition),
+                [Line(topic, source.partition, message.offset, _understood(message.value)) for message in messages],
+            )
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -41,14 +41,16 @@ class Sandbox:
         self._redis = redis
 
     def charge(self, order: str, amount: int, currency: str) -> Charge:
+        """Note the charge."""
         self._redis.hsetnx("sandbox:charges", order, f"{amount} {currency}")
         return Charge(self.PREFIX + order, order, amount, currency)
 
     def charged(self, orders: list[str]) -> dict[str, str]:
+        """Look the charges up."""
         if not orders:
             return {}
-        taken = cast(list[str | None], self._redis.hmget("sandbox:charges", orders))
-        given_back = cast(list[int], self._redis.smismember("sandbox:refunds", orders))
+        taken = cast("list[str | None]", self._redis.hmget("sandbox:charges", orders))
+        given_back = cast("list[int]", self._redis.smismember("sandbox:refunds", orders))
         return {
             order: self.PREFIX + order
             for order, amount, back in zip(orders, taken, given_back, strict=True)
@@ -56,4 +58,5 @@ class Sandbox:
         }
 
     def refund(self, charge: str) -> None:
+        """Note the refund."""
         self._redis.sadd("sandbox:refunds", charge.removeprefix(self.PREFIX))

@@ -28,7 +28,7 @@ def register(shop: Shop, profile: Profile, password: str) -> Account:
     """
     try:
         if shop.accounts.get(profile.name):
-            raise NameTaken()
+            raise NameTaken
         account = Account(new_account_id(), profile, passwords.hashed(password, shop.config.password_memory))
         at, epoch = shop.accounts.claim(account, shop.config.doubt_ms)
         shop.ledger.append(
@@ -44,9 +44,9 @@ def register(shop: Shop, profile: Profile, password: str) -> Account:
             )
         )
         if not shop.accounts.confirmed(account, epoch):
-            raise AccountNotStored()
+            raise AccountNotStored
     except (LedgerDown, RedisError) as fault:
-        raise AccountNotStored() from fault
+        raise AccountNotStored from fault
     return account
 
 
@@ -55,7 +55,7 @@ def log_in(shop: Shop, name: str, password: str) -> Account:
     account = shop.accounts.get(name)
     stored = account.password if account else None
     if not passwords.matches(password, stored, shop.config.password_memory) or account is None:
-        raise WrongCredentials()
+        raise WrongCredentials
     return account
 
 
@@ -69,7 +69,7 @@ def holder_of(shop: Shop, token: str) -> Account:
     claims = tokens.read(token, shop.config.secret)
     account = known(shop, claims.name, claims.account)
     if account is None:
-        raise InvalidToken()
+        raise InvalidToken
     return account
 
 

@@ -103,7 +103,7 @@ def _run(shop: Shop, calls: list[Call]) -> list[str]:
     words: list[str] = shop.memory.scripts.run_many(calls)
     for (name, script_keys, _), word in zip(calls, words, strict=True):
         if word == "another_epoch":
-            raise GoBack()
+            raise GoBack
         if word in ANOMALIES:
             log.error("%s answered %s for %s: the ledger and Redis do not fit together", name, word, script_keys[0])
             shop.memory.anomaly(f"{name}:{word}")
@@ -114,5 +114,5 @@ def _move_on(shop: Shop, partition: Partition, last: Line, signed: str) -> None:
     record = last.record.id if last.record else ""
     word = shop.positions.advance(partition.name, partition.position, last.offset + 1, signed, record)
     if word in ("another_epoch", "behind"):
-        raise GoBack()
+        raise GoBack
     partition.position = Position(partition.position.epoch, last.offset + 1, signed)

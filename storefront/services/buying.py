@@ -33,7 +33,7 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
     """
     sale = shop.sales.id_of(product)
     if sale is None:
-        raise NoSuchSale()
+        raise NoSuchSale
     order = repeatable_order_id(sale, shopper.id, key) if key else new_order_id(sale)
     shop.ledger.require()
     reservation = shop.orders.reserve(
@@ -46,7 +46,7 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
         if earlier is None or earlier.state not in PLACING:
             if shop.orders.confirmed(order, reservation.epoch):
                 return purchase
-            raise PurchaseLost()
+            raise PurchaseLost
     shop.ledger.append(
         Requested(
             at=reservation.at,
@@ -59,7 +59,7 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
         )
     )
     if not shop.orders.confirmed(order, reservation.epoch):
-        raise Recovering()
+        raise Recovering
     return purchase
 
 
@@ -67,16 +67,19 @@ def order_of(shop: Shop, shopper: Account, order_id: str) -> Order:
     """The shopper's order. Raises NoSuchOrder, also for somebody else's."""
     order = shop.orders.get(order_id) if is_order_id(order_id) else None
     if order is None or order.shopper != shopper.id:
-        raise NoSuchOrder()
+        raise NoSuchOrder
     return order
 
 
 def placed_order_of(shop: Shop, shopper: Account, order_id: str, timeout: float = 3.0) -> Order:
-    """The shopper's order, once the worker has placed it. Raises NoSuchOrder, or Overloaded after ``timeout`` seconds."""
+    """The shopper's order, once the worker has placed it.
+
+    Raises NoSuchOrder, or Overloaded after ``timeout`` seconds.
+    """
     deadline = time.monotonic() + timeout
     while (order := order_of(shop, shopper, order_id)).state in PLACING:
         if time.monotonic() >= deadline:
-            raise Overloaded()
+            raise Overloaded
         time.sleep(0.01)
     return order
 

@@ -1,9 +1,9 @@
 """Paying for an order, or cancelling it. The ledger's order decides; money that came too late is refunded."""
 
+from storefront.domain import records
 from storefront.domain.account import Account
 from storefront.domain.errors import AlreadyPaid, Cancelled, Expired, LedgerDown, NoSuchOrder, Recovering
 from storefront.domain.order import LOST, Order, OrderState
-from storefront.domain import records
 from storefront.services.buying import order_of, placed_order_of
 from storefront.shop import Shop
 
@@ -24,7 +24,7 @@ def pay(shop: Shop, shopper: Account, order_id: str) -> Order:
     _require_unpaid(order)
     now = shop.memory.now_ms()
     if now >= order.pay_by:
-        raise Expired()
+        raise Expired
     charge = shop.payments.charge(order.id, order.amount, order.currency).id if order.amount else FREE
     order = _recorded(shop, shopper, records.Paid(at=now, sale=order.sale, order=order.id, charge=charge))
     if order.state is not OrderState.PAID:
@@ -37,9 +37,7 @@ def cancel(shop: Shop, shopper: Account, order_id: str) -> Order:
     order = order_of(shop, shopper, order_id)
     if order.state is not OrderState.CANCELLED:
         _require_unpaid(order)
-        order = _recorded(
-            shop, shopper, records.Cancelled(at=shop.memory.now_ms(), sale=order.sale, order=order.id)
-        )
+        order = _recorded(shop, shopper, records.Cancelled(at=shop.memory.now_ms(), sale=order.sale, order=order.id))
     if order.state is not OrderState.CANCELLED:
         _require_unpaid(order)
     return order
@@ -47,19 +45,19 @@ def cancel(shop: Shop, shopper: Account, order_id: str) -> Order:
 
 def _require_unpaid(order: Order) -> None:
     if order.state is OrderState.PAID:
-        raise AlreadyPaid()
+        raise AlreadyPaid
     if order.state is OrderState.CANCELLED:
-        raise Cancelled()
+        raise Cancelled
     if order.state is OrderState.EXPIRED:
-        raise Expired()
+        raise Expired
     if order.state in LOST:
-        raise NoSuchOrder()
+        raise NoSuchOrder
 
 
 def _recorded(shop: Shop, shopper: Account, record: records.OrderRecord) -> Order:
     try:
         receipt = shop.ledger.append(record)
     except LedgerDown as fault:
-        raise Recovering() from fault
+        raise Recovering from fault
     shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, APPLY_TIMEOUT)
     return order_of(shop, shopper, record.order)

@@ -33,16 +33,18 @@ def may_open_sales(shop: Shop, account: Account | None) -> bool:
 def open_sale(shop: Shop, merchant: Account | None, terms: Terms) -> Opening:
     """Open a sale and wait until it is in force.
 
+    A sale that is over already is kept beside a running one of the same product; it takes the name from nobody.
     Raises NotAMerchant, SaleNameTaken, SaleNotStored if it can't be stored for good, and Overloaded if it is stored
     but not yet in force.
     """
     if not may_open_sales(shop, merchant):
-        raise NotAMerchant()
+        raise NotAMerchant
     try:
         now = shop.memory.now_ms()
         earlier = shop.sales.of_product(terms.product)
-        if earlier and now < earlier.terms.ends * 1000:
-            raise SaleNameTaken()
+        over = terms.ends * 1000 <= now
+        if earlier and now < earlier.terms.ends * 1000 and not over:
+            raise SaleNameTaken
         sale_id = new_sale_id(terms.product)
         receipt = shop.ledger.append(
             Opened(
@@ -54,19 +56,19 @@ def open_sale(shop: Shop, merchant: Account | None, terms: Terms) -> Opening:
             )
         )
     except (LedgerDown, RedisError) as fault:
-        raise SaleNotStored() from fault
+        raise SaleNotStored from fault
     shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, APPLY_TIMEOUT)
     sale = shop.sales.get(sale_id)
     if sale is None:  # another sale of the product came first in the ledger
-        raise SaleNameTaken()
-    return Opening(sale, over=terms.ends * 1000 <= now)
+        raise SaleNameTaken
+    return Opening(sale, over)
 
 
 def sale_of(shop: Shop, product: str) -> Sale:
     """The newest sale of a product. Raises NoSuchSale."""
     sale = shop.sales.of_product(product)
     if sale is None:
-        raise NoSuchSale()
+        raise NoSuchSale
     return sale
 
 

@@ -30,13 +30,11 @@ def issue(account: Account, secret: str, lifetime: int) -> str:
 def read(token: str, secret: str) -> Claims:
     """What ``token`` claims. Raises InvalidToken for one that is expired, foreign, unsigned or not a token at all."""
     if len(token) > LONGEST:
-        raise InvalidToken()
+        raise InvalidToken
     try:
-        claims = jwt.decode(
-            token, secret, algorithms=[ALGORITHM], options={"require": ["exp", "sub", "name"]}
-        )
+        claims = jwt.decode(token, secret, algorithms=[ALGORITHM], options={"require": ["exp", "sub", "name"]})
     except (jwt.InvalidTokenError, UnicodeError) as fault:
-        raise InvalidToken() from fault
+        raise InvalidToken from fault
     if not isinstance(claims["name"], str):
-        raise InvalidToken()
+        raise InvalidToken
     return Claims(account=claims["sub"], name=claims["name"])

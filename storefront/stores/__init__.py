@@ -1,1 +1,1 @@
-"""Redis. Stores translate between domain values and keys; every decision that must be atomic is a script in ``lua/``."""
+"""Redis. Stores translate between values and keys; every decision that must be atomic is a script in ``lua/``."""

@@ -70,9 +70,9 @@ class Accounts:
             ],
         )  # fmt: skip
         if word == "name_taken":
-            raise NameTaken()
+            raise NameTaken
         if word == "recovering":
-            raise Recovering()
+            raise Recovering
         at, epoch = facts
         return int(at), epoch
 

@@ -38,30 +38,30 @@ class Memory:
 
     def hash(self, key: str) -> dict[str, str]:
         """All fields of a hash; empty if there is none."""
-        return cast(dict[str, str], self.redis.hgetall(key))
+        return cast("dict[str, str]", self.redis.hgetall(key))
 
     def hashes(self, wanted: list[str]) -> list[dict[str, str]]:
         """Several hashes in one round trip."""
         pipeline = self.redis.pipeline(transaction=False)
         for key in wanted:
             pipeline.hgetall(key)
-        return cast(list[dict[str, str]], pipeline.execute()) if wanted else []
+        return cast("list[dict[str, str]]", pipeline.execute()) if wanted else []
 
     def field(self, key: str, name: str) -> str | None:
         """One field of a hash."""
-        return cast(str | None, self.redis.hget(key, name))
+        return cast("str | None", self.redis.hget(key, name))
 
     def text(self, key: str) -> str | None:
         """A string."""
-        return cast(str | None, self.redis.get(key))
+        return cast("str | None", self.redis.get(key))
 
     def members(self, key: str) -> set[str]:
         """A set."""
-        return cast(set[str], self.redis.smembers(key))
+        return cast("set[str]", self.redis.smembers(key))
 
     def now_ms(self) -> int:
         """Redis's clock, Unix milliseconds."""
-        seconds, micros = cast(tuple[int, int], self.redis.time())
+        seconds, micros = self.redis.time()
         return seconds * 1000 + micros // 1000
 
     def anomaly(self, kind: str) -> None:

@@ -112,11 +112,11 @@ class Orders:
         if word == "limit_reached":
             held = facts[3:]
             raise LimitReached(order=held[-1], orders=held)
-        raise _REFUSALS[word]()
+        raise _REFUSALS[word]
 
     def confirmed(self, order: str, epoch: str) -> bool:
         """Whether the shopper may be told yes, once the request stands in the ledger."""
-        return cast(str, self._memory.scripts.run("confirm", [keys.order(order)], [epoch])) != "gone"
+        return cast("str", self._memory.scripts.run("confirm", [keys.order(order)], [epoch])) != "gone"
 
     def get(self, order_id: str) -> Order | None:
         """One order."""
@@ -128,9 +128,7 @@ class Orders:
 
     def of_shopper(self, shopper: str, start: int, most: int) -> list[Order]:
         """A shopper's orders, the newest in front, from the ``start``-th on."""
-        ids = cast(
-            list[str], self._memory.redis.zrevrange(keys.shopper_orders(shopper), start, start + most - 1)
-        )
+        ids = cast("list[str]", self._memory.redis.zrevrange(keys.shopper_orders(shopper), start, start + most - 1))
         found = self._memory.hashes([keys.order(order_id) for order_id in ids])
         orders = [order_from(order_id, fields) for order_id, fields in zip(ids, found, strict=True)]
         return [order for order in orders if order]
@@ -145,9 +143,7 @@ class Orders:
     def due(self, sale: str, most: int = 500) -> list[tuple[str, str]]:
         """What the sweep must do for a sale: pairs of order id and "release", "expire", "refund" or "check"."""
         return pairs(
-            self._memory.scripts.run(
-                "due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS]
-            )
+            self._memory.scripts.run("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS])
         )
 
     def charge_of(self, order: str) -> str:

@@ -59,12 +59,14 @@ class Positions:
         pause = 0.002
         while int(self._memory.field(keys.position(topic, partition), "offset") or 0) <= offset:
             if time.monotonic() >= deadline:
-                raise Overloaded()
+                raise Overloaded
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
 
-    def share(self, worker: str, partitions: list[tuple[str, int]], held: set[tuple[str, int]], ttl_ms: int) -> set[tuple[str, int]]:
-        """The partitions that ``worker`` may read now: leases it holds are renewed, free ones taken, up to its fair share.
+    def share(
+        self, worker: str, partitions: list[tuple[str, int]], held: set[tuple[str, int]], ttl_ms: int
+    ) -> set[tuple[str, int]]:
+        """The partitions that ``worker`` may read now, up to its fair share: its leases are renewed, free ones taken.
 
         Two workers on one partition would be merely wasteful, so leases need no fence.
         """

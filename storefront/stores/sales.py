@@ -42,14 +42,14 @@ def opened(record: Opened, epoch: str, signed: str, offset: int) -> Call:
     terms = asdict(record)
     fields: list[str | int] = []
     for name in (
-        "product", "producter", "begins", "ends", "price", "currency", "limit", "description", "image",
+        "product", "producter", "begins", "price", "currency", "limit", "description", "image",
         "merchant", "merchant_name",
     ):  # fmt: skip
         fields += [name, "" if terms[name] is None else terms[name]]
     return (
         "apply_opened",
         [keys.sale(record.sale), keys.product(record.product)],
-        [epoch, offset, signed, record.sale, record.at, record.num, *fields],
+        [epoch, offset, signed, record.sale, record.at, record.ends, record.num, *fields],
     )
 
 
@@ -80,12 +80,12 @@ class Sales:
     def running(self, now: int, most: int = 200) -> list[Sale]:
         """Live and upcoming sales, the ones that end first in front."""
         redis = self._memory.redis
-        return self._listed(cast(list[str], redis.zrangebyscore(keys.SALES_BY_END, f"({now}", "+inf", 0, most)))
+        return self._listed(cast("list[str]", redis.zrangebyscore(keys.SALES_BY_END, f"({now}", "+inf", 0, most)))
 
     def over(self, now: int, start: int, most: int) -> list[Sale]:
         """Ended sales, the latest in front, from the ``start``-th on."""
         redis = self._memory.redis
-        return self._listed(cast(list[str], redis.zrevrangebyscore(keys.SALES_BY_END, now, "-inf", start, most)))
+        return self._listed(cast("list[str]", redis.zrevrangebyscore(keys.SALES_BY_END, now, "-inf", start, most)))
 
     def index(self, sale: Opened, partition: int) -> None:
         """Put a sale that was opened into the lists. May run twice."""

@@ -32,7 +32,7 @@ def register() -> Any:
 def do_register() -> Any:
     """Make an account. People are logged in at once."""
     form = checked(RegisterForm(submitted(RegisterForm)), "register.html")
-    account = accounts.register(shop(), form.profile(), form.password.data)
+    account = accounts.register(shop(), form.profile(), form.data["password"])
     if not is_program():
         enter(account)
     say(gettext("Welcome, %(name)s!", name=account.name))
@@ -52,7 +52,7 @@ def login() -> Any:
 def do_login() -> Any:
     """Log in: a token for programs, a session for people."""
     form = checked(LoginForm(submitted(LoginForm)), "login.html", next=request.form.get("next", ""))
-    account = accounts.log_in(shop(), form.name.data, form["pass"].data)
+    account = accounts.log_in(shop(), form.data["name"], form.data["pass"])
     if is_program():
         return json_reply({"token": accounts.token_for(shop(), account)})
     enter(account)

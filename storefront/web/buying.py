@@ -5,10 +5,9 @@ from typing import Any
 from flask import Blueprint, request, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import LimitReached
 from storefront.services import buying, paying
 from storefront.web import show
-from storefront.web.faces import checked, go_back_to, is_program, reply, say, shop, submitted
+from storefront.web.faces import go_back_to, is_program, reply, say, shop, submitted
 from storefront.web.forms import EmptyForm
 from storefront.web.limits import by_account, limiter
 from storefront.web.who import shopper

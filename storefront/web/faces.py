@@ -111,11 +111,11 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, str]:
 def _wrong_type(field: Field, value: object) -> str | None:
     if isinstance(field, IntegerField):
         if not isinstance(value, int) or isinstance(value, bool):
-            return gettext("This must be a whole number.")
+            return str(gettext("This must be a whole number."))
         if not -(2**53) < value < 2**53:  # what every JSON reader holds exactly (RFC 8259, section 6)
-            return gettext("This number is too large.")
+            return str(gettext("This number is too large."))
     elif not isinstance(value, str):
-        return gettext("This must be text.")
+        return str(gettext("This must be text."))
     return None
 
 
@@ -133,24 +133,24 @@ def json_object() -> dict[str, Any]:
 def _read_json(body: bytes) -> dict[str, Any]:
     if not body:
         if request.mimetype:
-            raise errors.NotJson()
+            raise errors.NotJson
         return {}
 
     def no_such_number(_: str) -> None:
-        raise errors.NotJson()
+        raise errors.NotJson
 
     def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)
         if len(fields) != len(pairs):
-            raise errors.NotJson()
+            raise errors.NotJson
         return fields
 
     try:
         found = json.loads(body.decode("utf-8"), parse_constant=no_such_number, object_pairs_hook=each_once)
     except (ValueError, RecursionError) as fault:
-        raise errors.NotJson() from fault
+        raise errors.NotJson from fault
     if not isinstance(found, dict):
-        raise errors.NotAnObject()
+        raise errors.NotAnObject
     return found
 
 
@@ -162,10 +162,10 @@ def given_token() -> str | None:
         in_body = json_object().get("token")
         if in_body is not None:
             if not isinstance(in_body, str):
-                raise errors.InvalidToken()
+                raise errors.InvalidToken
             tokens.append(in_body)
     if len(set(tokens)) > 1:
-        raise errors.TwoTokens()
+        raise errors.TwoTokens
     return tokens[0] if tokens else None
 
 
@@ -190,14 +190,11 @@ def go_back_to(address: str) -> None:
 # What goes out
 
 
-def reply(answer: Mapping[str, Any], *, page: str | None = None, then: str | None = None, **context: Any) -> Any:
-    """``answer`` to programs; to people the ``page``, or a 303 to the address ``then``."""
+def reply(answer: Mapping[str, Any], *, page: str = "", then: str = "", **context: Any) -> Any:
+    """``answer`` to programs; to people a 303 to the address ``then``, or else the ``page``."""
     if is_program():
         return json_reply(answer)
-    if then is not None:
-        return redirect(then, 303)
-    assert page is not None
-    return render_template(page, **context)
+    return redirect(then, 303) if then else render_template(page, **context)
 
 
 def json_reply(answer: Mapping[str, Any], status: int = 200) -> Response:
@@ -309,19 +306,18 @@ def _redis_is_away(fault: RedisError) -> Any:
 
 
 def _unexpected(_: Exception) -> Any:
-    current_app.logger.exception("an unexpected fault")
-    return refuse(
-        _Fault("fault", N_("Something went wrong on our side; it is noted. Please try again.")), 503, {"Retry-After": "5"}
-    )
+    current_app.logger.error("an unexpected fault")
+    sentence = N_("Something went wrong on our side; it is noted. Please try again.")
+    return refuse(_Fault("fault", sentence), 503, {"Retry-After": "5"})
 
 
 def _check_sender() -> None:
-    """Form calls need a CSRF token, since a browser sends their cookie from anywhere. JSON calls never use the cookie."""
+    """Form calls need a CSRF token, since a browser sends their cookie from anywhere. JSON calls never use it."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     if is_program():
         if request.mimetype and not request.is_json:
-            raise UnsupportedMediaType()
+            raise UnsupportedMediaType
     else:
         csrf.protect()
 

@@ -24,6 +24,7 @@ from storefront.domain.sale import Terms
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 MOST_UNITS = 10_000_000
 MOST_MONEY = 10**12
+CURRENCIES = ["CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD"]
 ZONES = [
     "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Tokyo", "Asia/Singapore", "Asia/Kolkata", "Europe/Berlin",
     "Europe/London", "America/New_York", "America/Los_Angeles", "Australia/Sydney", "UTC",
@@ -59,6 +60,7 @@ class WholeNumberField(IntegerField):
     """An integer in plain digits."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        """Take what was typed."""
         if valuelist and not re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", valuelist[0]):
             self.data = None
             raise ValueError(gettext("This must be a whole number."))
@@ -69,6 +71,7 @@ class MomentField(WholeNumberField):
     """A moment in Unix seconds, or as a browser's ``datetime-local`` in the zone that the form's ``zone`` names."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        """Take what was typed; a local moment waits for ``settle``."""
         self.typed = valuelist[0].strip() if valuelist else ""
         if "T" not in self.typed:
             super().process_formdata(valuelist)
@@ -119,9 +122,7 @@ class RegisterForm(ShopForm):
     """A new account."""
 
     name = StringField(_("Name"), required(at_most(64), clean()), filters=[_normal])
-    age = WholeNumberField(
-        _("Age"), required(NumberRange(0, 150, _("The age must be between %(min)s and %(max)s.")))
-    )
+    age = WholeNumberField(_("Age"), required(NumberRange(0, 150, _("The age must be between %(min)s and %(max)s."))))
     address = StringField(_("Address"), required(at_most(300), clean(lines=True)), filters=[_normal])
     avatar = StringField(_("Picture (web address)"), required(at_most(2000), clean(), web_address), filters=[_normal])
     password = PasswordField(
@@ -131,7 +132,8 @@ class RegisterForm(ShopForm):
 
     def profile(self) -> Profile:
         """What was told, once valid."""
-        return Profile(self.name.data, self.age.data, self.address.data, self.avatar.data)
+        given: dict[str, Any] = self.data
+        return Profile(given["name"], given["age"], given["address"], given["avatar"])
 
 
 class LoginForm(ShopForm):
@@ -159,20 +161,20 @@ class SaleForm(ShopForm):
     time_endkill = MomentField(
         _("Ends"), required(NumberRange(0, LAST_SECOND, _("This moment is out of range: years 1970 to 9999.")))
     )
-    zone = SelectField(_("Time zone"), choices=ZONES, default=ZONES[0], validators=[Optional()])
+    zone = SelectField(
+        _("Time zone"), choices=[(zone, zone) for zone in ZONES], default=ZONES[0], validators=[Optional()]
+    )
     price = WholeNumberField(
         _("Price"), optional(NumberRange(1, MOST_MONEY, _("The price must be between %(min)s and %(max)s.")))
     )
     currency = SelectField(
-        _("Currency"), choices=["CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD"], default="CNY", validators=[Optional()]
+        _("Currency"), choices=[(code, code) for code in CURRENCIES], default="CNY", validators=[Optional()]
     )
     limit = WholeNumberField(
         _("Limit per shopper"), optional(NumberRange(1, MOST_UNITS, _("The limit must be at least %(min)s.")))
     )
     description = TextAreaField(_("Description"), optional(at_most(4000), clean(lines=True)), filters=[_normal])
-    image = StringField(
-        _("Picture (web address)"), optional(at_most(2000), clean(), web_address), filters=[_normal]
-    )
+    image = StringField(_("Picture (web address)"), optional(at_most(2000), clean(), web_address), filters=[_normal])
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Judge each field, then what they say together."""
@@ -181,28 +183,29 @@ class SaleForm(ShopForm):
             self.time_endkill.settle(self.zone.data)
         if not super().validate(extra_validators):
             return False
-        if self.time_endkill.data <= self.time_begintokill.data:
+        terms = self.terms()
+        if terms.ends <= terms.begins:
             self.time_endkill.errors = [gettext("The sale must end after it begins.")]
-        if self.limit.data and self.limit.data > self.num.data:
+        if terms.limit > terms.num:
             self.limit.errors = [gettext("The limit per shopper cannot exceed the number of units.")]
         return not self.errors
 
     def terms(self) -> Terms:
-        """What was fixed, once valid."""
+        """What was fixed, once each field is valid."""
+        given: dict[str, Any] = self.data
         return Terms(
-            product=self.name.data,
-            num=self.num.data,
-            producter=self.producter.data,
-            begins=self.time_begintokill.data,
-            ends=self.time_endkill.data,
-            price=self.price.data,
-            currency=self.currency.data or "CNY",
-            limit=self.limit.data or 1,
-            description=self.description.data or "",
-            image=self.image.data or "",
+            product=given["name"],
+            num=given["num"],
+            producter=given["producter"],
+            begins=given["time_begintokill"],
+            ends=given["time_endkill"],
+            price=given["price"],
+            currency=given["currency"] or "CNY",
+            limit=given["limit"] or 1,
+            description=given["description"] or "",
+            image=given["image"] or "",
         )
 
 
 class EmptyForm(ShopForm):
     """A button: nothing is asked."""
-

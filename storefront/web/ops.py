@@ -35,14 +35,14 @@ def clock() -> Any:
 
 
 @bp.get("/healthz")
-@limiter.exempt  # type: ignore[untyped-decorator]
+@limiter.exempt
 def healthz() -> Any:
     """This process answers."""
     return json_reply({"status": "ok"})
 
 
 @bp.get("/readyz")
-@limiter.exempt  # type: ignore[untyped-decorator]
+@limiter.exempt
 def readyz() -> Any:
     """This process can sell: Redis answers, and the accounts are open in the epoch in force."""
     ready = shop().positions.is_open()

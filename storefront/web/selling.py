@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import NoSuchSale, NotAMerchant
+from storefront.domain.errors import NotAMerchant
 from storefront.domain.sale import Sale
 from storefront.services import buying, selling
 from storefront.web import show
-from storefront.web.faces import checked, is_program, reply, shop, submitted
+from storefront.web.faces import checked, reply, shop, submitted
 from storefront.web.forms import SaleForm
 from storefront.web.limits import by_account, limiter
 from storefront.web.who import shopper, someone
@@ -82,5 +82,5 @@ def _require_merchant() -> Any:
         return someone()
     merchant = shopper()
     if not merchant.merchant:
-        raise NotAMerchant()
+        raise NotAMerchant
     return merchant

@@ -22,11 +22,14 @@ class ProductConverter(PathConverter):
     """A product's name in an address: any text, percent-encoded whole, so that slashes and dots survive."""
 
     regex = ".+"
+    part_isolating = False
 
     def to_python(self, value: str) -> str:
+        """The name, in normal form."""
         return text.normal(value)
 
     def to_url(self, value: str) -> str:
+        """The name, percent-encoded whole."""
         return quote(value, safe="")
 
 
@@ -34,7 +37,7 @@ def cursor() -> int:
     """Where a page of a list begins, from the query. Raises Malformed."""
     given = request.args.get("cursor", "0")
     if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise Malformed()
+        raise Malformed
     return int(given)
 
 
@@ -84,10 +87,10 @@ def moment(seconds: float) -> str:
 def span(seconds: int) -> str:
     """A length of time in words."""
     if seconds % 3600 == 0:
-        return gettext("%(count)s h", count=seconds // 3600)
+        return str(gettext("%(count)s h", count=seconds // 3600))
     if seconds % 60 == 0:
-        return gettext("%(count)s min", count=seconds // 60)
-    return gettext("%(count)s s", count=seconds)
+        return str(gettext("%(count)s min", count=seconds // 60))
+    return str(gettext("%(count)s s", count=seconds))
 
 
 def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:

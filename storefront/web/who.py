@@ -51,7 +51,7 @@ def shopper() -> Account:
     """The account that is asking. Raises InvalidToken for nobody."""
     account = someone()
     if account is None:
-        raise InvalidToken()
+        raise InvalidToken
     return account
 
 

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from functools import cache
 from multiprocessing.context import SpawnProcess
 
 from redis import Redis
@@ -29,16 +30,16 @@ EVERY = 1
 RESTART = 1.0
 """Seconds before a half that ended is started again."""
 
-_shop: Shop | None = None
+
+@cache
+def _shop() -> Shop:
+    return Shop(config.from_environment())
 
 
 def sweep() -> int:
     """The job: one sweep. Returns how many records were written; a ledger that is down is left to the next sweep."""
-    global _shop
-    if _shop is None:
-        _shop = Shop(config.from_environment())
     try:
-        return settling.sweep(_shop)
+        return settling.sweep(_shop())
     except LedgerDown as fault:
         log.warning("the sweep waits for the ledger: %s", fault.__cause__)
         return 0
@@ -49,11 +50,11 @@ def _connect() -> Redis:
 
 
 def tick() -> None:
-    """Enqueue a sweep every second, until Redis drops or SIGTERM. A job that waited too long is dropped, not piled up."""
+    """Enqueue a sweep every second, until Redis drops or SIGTERM. A job that waited too long is dropped."""
     _begin_half()
     scheduler = CronScheduler(connection=_connect(), logging_level=logging.WARNING)
     scheduler.register(sweep, QUEUE, interval=EVERY, ttl=2 * EVERY, result_ttl=0, job_timeout=30, failure_ttl=3600)
-    scheduler.start()
+    scheduler.start()  # type: ignore[no-untyped-call]
 
 
 def work() -> None:
@@ -69,14 +70,13 @@ def _begin_half() -> None:
     """End with the parent, even if it is killed; Ctrl-C in a terminal is the parent's to answer."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_follow, args=[parent], daemon=True).start()
 
-    def follow() -> None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGKILL)
 
-    threading.Thread(target=follow, daemon=True).start()
+def _follow(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run(stop: threading.Event) -> None:

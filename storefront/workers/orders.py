@@ -80,20 +80,19 @@ class OrderWorker:
         if mine != set(self._partitions):
             log.info("reading %s", ", ".join(f"{topic}/{number}" for topic, number in sorted(mine)) or "nothing")
             self._partitions = {name: known for name, known in self._partitions.items() if name in mine}
-            self._take(sorted(mine - set(self._partitions)))
+            self._take(self._reader, sorted(mine - set(self._partitions)))
 
-    def _take(self, names: list[tuple[str, int]]) -> None:
-        assert self._reader is not None
+    def _take(self, reader: Reader, names: list[tuple[str, int]]) -> None:
         if (ACCOUNTS, 0) in names:
             self._shop.positions.ready_accounts()
         for name, position in zip(names, self._shop.positions.all_at(names), strict=True):
             self._partitions[name] = Partition(*name, position)
-        self._reader.assign(self._partitions)
+        reader.assign(self._partitions)
         for partition in self._partitions.values():
-            self._reader.seek(partition.name, partition.position.offset)
+            reader.seek(partition.name, partition.position.offset)
 
     def _follow_epoch(self) -> None:
-        """Compare what Redis holds with what this worker believes, and begin a new epoch in the ledger where one began."""
+        """Go back if Redis holds less than this worker believes; begin a new epoch in the ledger where one began."""
         partitions = list(self._partitions.values())
         if not partitions:
             return
@@ -102,7 +101,7 @@ class OrderWorker:
         ):
             believed = partition.position
             if held.epoch != believed.epoch or held.offset < believed.offset:
-                raise GoBack()
+                raise GoBack
             if believed.signed != held.epoch and self._signing.get(partition.name) != held.epoch:
                 sign(self._shop.ledger, partition.name, held.epoch, int(time.time() * 1000))
                 self._signing[partition.name] = held.epoch
