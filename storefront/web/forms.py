@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import Form, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields import Field
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
 
 from storefront.domain import text
 from storefront.domain.account import Profile
@@ -96,7 +96,12 @@ class MomentField(WholeNumberField):
 
 def required(*more: Any) -> list[Any]:
     """Validators of a field that must be given."""
-    return [InputRequired(_("This field is required.")), *more]
+    return [InputRequired(_("This field is required.")), _not_blank, *more]
+
+
+def _not_blank(_form: Form, field: Field) -> None:
+    if isinstance(field.data, str) and not field.data.strip():
+        raise StopValidation(gettext("This field is required."))
 
 
 def optional(*more: Any) -> list[Any]:

@@ -1,0 +1,147 @@
+"""One whole real shop per test process, and applications in this process on the same Redis and ledger."""
+
+import itertools
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from flask import Flask
+
+from storefront import create_app
+from storefront.config import Config, from_environment
+from storefront.domain.account import Account, Profile
+from storefront.domain.sale import Sale, Terms
+from storefront.local.shop import LocalShop
+from storefront.services import accounts, selling
+from storefront.shop import Shop
+from tests.faces import FACES, Face
+
+SETTINGS = {
+    "STOREFRONT_PASSWORD_MEMORY": "1",
+    "STOREFRONT_LIMIT_DEFAULT": "100000/second",
+    "STOREFRONT_LIMIT_REGISTER": "100000/second",
+    "STOREFRONT_LIMIT_LOGIN": "100000/second",
+    "STOREFRONT_LIMIT_SALES": "100000/second",
+    "STOREFRONT_LIMIT_BUY_ACCOUNT": "100000/second",
+    "STOREFRONT_LIMIT_BUY_ADDRESS": "100000/second",
+}
+"""Cheap passwords, and no limits: a test that is about either sets its own."""
+
+T = TypeVar("T")
+_numbers = itertools.count(1)
+_run = secrets.token_hex(3)
+
+
+def unique(word: str) -> str:
+    """A name that no other test uses."""
+    return f"{word} {_run}{next(_numbers)}"
+
+
+def eventually(look: Callable[[], T], timeout: float = 20) -> T:
+    """What ``look`` returns, once that is true. Fails after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {timeout} s; at last: {found!r}"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(scope="session")
+def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
+    """A running shop: Redis, broker, order worker, sweep, web."""
+    with LocalShop(tmp_path_factory.mktemp("shop"), env=SETTINGS) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def config(real_shop: LocalShop) -> Config:
+    """The running shop's settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("STOREFRONT_")]:
+            patch.delenv(name)
+        for name, value in real_shop.env.items():
+            patch.setenv(name, value)
+        return from_environment()
+
+
+@pytest.fixture(scope="session")
+def shop(config: Config) -> Iterator[Shop]:
+    """The running shop's stores and ledger, opened in this process."""
+    opened = Shop(config)
+    eventually(opened.positions.is_open)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def app(config: Config, shop: Shop) -> Iterator[Flask]:
+    """The application in this process, on the running shop's Redis, ledger and workers."""
+    made = create_app(config)
+    made.testing = False  # faults must be answered, as in production
+    yield made
+    made.extensions["shop"].close()
+
+
+@pytest.fixture
+def app_with(config: Config, shop: Shop) -> Iterator[Callable[..., Flask]]:
+    """Makes an application with other settings."""
+    made: list[Flask] = []
+
+    def make(**changes: object) -> Flask:
+        made.append(create_app(replace(config, **changes)))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.extensions["shop"].close()
+
+
+@pytest.fixture(params=FACES, ids=lambda face: face.__name__.lower())
+def face(request: pytest.FixtureRequest, app: Flask) -> Face:
+    """A caller of each face in turn, not logged in."""
+    made: Face = request.param(app)
+    return made
+
+
+@pytest.fixture
+def somebody(shop: Shop) -> Callable[..., Account]:
+    """Makes accounts, all with the password ``secret123``."""
+
+    def make(name: str = "") -> Account:
+        profile = Profile(name or unique("张三"), 20, "北京市海淀区", "http://example.com/avatar.jpg")
+        return accounts.register(shop, profile, "secret123")
+
+    return make
+
+
+@pytest.fixture
+def a_sale(shop: Shop) -> Callable[..., Sale]:
+    """Opens sales; live for an hour unless told otherwise."""
+
+    def make(num: int = 1, begins: float = -60, ends: float = 3600, **terms: object) -> Sale:
+        now = shop.memory.now_ms() // 1000
+        fixed = Terms(
+            **{  # type: ignore[arg-type]
+                "product": unique("手机"),
+                "num": num,
+                "producter": "Apple",
+                "begins": int(now + begins),
+                "ends": int(now + ends),
+                "price": 1000,
+                **terms,
+            }
+        )
+        return selling.open_sale(shop, None, fixed).sale
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return Path(__file__).parent.parent
