@@ -58,15 +58,20 @@ def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
         yield shop
 
 
-@pytest.fixture(scope="session")
-def config(real_shop: LocalShop) -> Config:
-    """The running shop's settings."""
+def config_of(running: LocalShop) -> Config:
+    """A running shop's settings."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("STOREFRONT_")]:
             patch.delenv(name)
-        for name, value in real_shop.env.items():
+        for name, value in running.env.items():
             patch.setenv(name, value)
         return from_environment()
+
+
+@pytest.fixture(scope="session")
+def config(real_shop: LocalShop) -> Config:
+    """The running shop's settings."""
+    return config_of(real_shop)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,94 @@
+"""Real processes are killed under a real sale; what was answered yes stays, and the shop comes back by itself."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from storefront.domain.account import Account, Profile
+from storefront.domain.errors import Refused
+from storefront.domain.sale import Sale, Terms
+from storefront.local.shop import LocalShop
+from storefront.services import accounts, buying, paying, selling
+from storefront.shop import Shop
+from tests.conftest import SETTINGS, config_of, eventually, unique
+
+UNITS = 10
+
+
+@pytest.fixture
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
+    """A shop of its own, without web processes: the test plays their part."""
+    only = ("redis", "broker", "orders", "expiry")
+    with LocalShop(tmp_path_factory.mktemp("killed"), env=SETTINGS, only=only) as shop:
+        yield shop
+
+
+@pytest.fixture
+def inside(running: LocalShop) -> Iterator[Shop]:
+    """That shop's stores and ledger, opened in this process."""
+    shop = Shop(config_of(running))
+    eventually(shop.positions.is_open)
+    yield shop
+    shop.close()
+
+
+def shopper_of(shop: Shop) -> Account:
+    return accounts.register(shop, Profile(unique("shopper"), 20, "x", "http://example.com/a.jpg"), "secret123")
+
+
+def sale_of(shop: Shop) -> Sale:
+    now = shop.memory.now_ms() // 1000
+    return selling.open_sale(shop, None, Terms(unique("sale"), UNITS, "x", now - 60, now + 3600, price=100)).sale
+
+
+def willing(act: Callable[[], object]) -> bool:
+    """Whether the shop does it, rather than refuse or not answer."""
+    try:
+        act()
+    except (Refused, OSError, ConnectionError):
+        return False
+    except Exception as fault:
+        if type(fault).__module__.startswith("redis"):
+            return False
+        raise
+    return True
+
+
+@pytest.mark.parametrize("fault", ["redis killed", "redis emptied", "worker killed", "broker killed", "sweep killed"])
+def test_what_was_answered_yes_outlives(running: LocalShop, inside: Shop, fault: str) -> None:
+    sale = sale_of(inside)
+    buyers = [shopper_of(inside) for _ in range(4)]
+    purchases = [buying.buy(inside, buyer, sale.product) for buyer in buyers]
+    paying.pay(inside, buyers[0], purchases[0].order)
+    paying.cancel(inside, buyers[1], purchases[1].order)
+    # everything written so far shall have reached the disks: this test is about coming back, not about a lost tail
+    eventually(lambda: inside.sales.get(sale.id).units.unpaid == 2)  # type: ignore[union-attr]
+
+    match fault.split():
+        case ["redis", "emptied"]:
+            inside.memory.redis.flushall()
+        case [name, _]:
+            process = running.processes[{"worker": "orders", "sweep": "expiry"}.get(name, name)]
+            if name in ("redis", "broker"):
+                inside.memory.redis.bgrewriteaof()
+                eventually(lambda: inside.memory.redis.info("persistence")["aof_rewrite_in_progress"] == 0)
+            process.kill()
+            process.start()
+            process.wait_ready(20)
+
+    late = shopper_of_when_possible(inside)
+    eventually(lambda: willing(lambda: buying.buy(inside, late, sale.product)), timeout=60)
+    states = [order.state for p in purchases if (order := inside.orders.get(p.order))]
+    assert states == ["paid", "cancelled", "pending", "pending"]
+    units = eventually(lambda: (now := inside.sales.get(sale.id)) and now.units.reserved == 0 and now.units)
+    assert (units.left, units.unpaid, units.paid, units.total) == (UNITS - 4, 3, 1, UNITS)
+    for buyer in buyers:
+        assert inside.accounts.get(buyer.name) is not None
+    assert [order.id for order in inside.orders.of_shopper(buyers[2].id, 0, 9)] == [purchases[2].order]
+    assert inside.memory.hash("anomalies") == {}
+
+
+def shopper_of_when_possible(shop: Shop) -> Account:
+    made: list[Account] = []
+    eventually(lambda: willing(lambda: made.append(shopper_of(shop))), timeout=60)
+    return made[0]
