@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -32,7 +32,6 @@ SETTINGS = {
 }
 """Cheap passwords, and no limits: a test that is about either sets its own."""
 
-T = TypeVar("T")
 _numbers = itertools.count(1)
 _run = secrets.token_hex(3)
 
@@ -42,7 +41,7 @@ def unique(word: str) -> str:
     return f"{word} {_run}{next(_numbers)}"
 
 
-def eventually(look: Callable[[], T], timeout: float = 20) -> T:
+def eventually(look: Callable[[], Any], timeout: float = 30) -> Any:
     """What ``look`` returns, once that is true. Fails after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not (found := look()):

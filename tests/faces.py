@@ -37,8 +37,9 @@ class Program:
         self.client = app.test_client(use_cookies=False)
         self.token = ""
 
-    def post(self, path: str, fields: dict[str, Any] | None = None, **headers: str) -> Answer:
+    def post(self, path: str, fields: dict[str, Any] | None = None, key: str = "") -> Answer:
         body = {**({"token": self.token} if self.token else {}), **(fields or {})}
+        headers = {"Idempotency-Key": key} if key else {}
         sent = json.dumps(body)  # in ASCII, so that a lone surrogate travels too
         return self._answer(self.client.post(path, data=sent, content_type="application/json", headers=headers))
 
@@ -54,8 +55,7 @@ class Program:
         return answer
 
     def buy(self, product: str, key: str = "") -> Answer:
-        headers = {"Idempotency-Key": key} if key else {}
-        return self.post(f"/miaosha/{quote(product, safe='')}", **headers)
+        return self.post(f"/miaosha/{quote(product, safe='')}", key=key)
 
     @staticmethod
     def _answer(response: TestResponse) -> Answer:

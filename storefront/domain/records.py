@@ -28,13 +28,16 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Signed(Record):
-    """A worker begins to serve ``epoch``: requests of earlier epochs that stand behind this line are refused.
+    """Redis's history begins a new ``epoch``: requests of other epochs that stand behind this line are refused.
 
-    It is the only record that belongs to a partition rather than to a sale, so it is sent to one by number.
+    It counts only if the epoch signed before it in this partition is ``succeeds`` ("" for none), so that one that was
+    delayed on its way changes nothing; None counts always. It is the only record that belongs to a partition rather
+    than to a sale, so it is sent to one by number.
     """
 
     topic = ""
     epoch: str
+    succeeds: str | None
 
     @property
     def key(self) -> str:
@@ -132,6 +135,21 @@ class Refunded(OrderRecord):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Restored(OrderRecord):
+    """The ledger was cut; this is where Redis knew the order to be. ``at`` is the order's own, 0 for a tombstone.
+
+    It brings an order forward, never back, so it may stand behind records that were not lost.
+    """
+
+    state: str
+    shopper: str
+    shopper_name: str
+    pay_by: int
+    charge: str
+    refund: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountRecord(Record):
     """A record of one account. ``account`` is its id."""
 
@@ -179,7 +197,7 @@ class AccountDeleted(AccountRecord):
 KINDS: dict[str, type[Record]] = {
     kind.__name__: kind
     for kind in (
-        Signed, Probed, Opened, Requested, Released, Expired, Cancelled, Paid, Refunded,
+        Signed, Probed, Opened, Requested, Released, Expired, Cancelled, Paid, Refunded, Restored,
         Registered, Withdrawn, MerchantGranted, MerchantRevoked, AccountDeleted,
     )
 }  # fmt: skip

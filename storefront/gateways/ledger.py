@@ -15,7 +15,7 @@ from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from storefront.domain.errors import LedgerDown
-from storefront.domain.records import Probed, Record, Signed, decode, encode
+from storefront.domain.records import Probed, Record, decode, encode
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,11 @@ class Line:
     partition: int
     offset: int
     record: Record | None
+
+    @property
+    def id(self) -> str:
+        """The record's id; empty if the line isn't understood."""
+        return self.record.id if self.record else ""
 
 
 class Ledger:
@@ -199,9 +204,12 @@ class Reader:
         self._consumer.seek(self._partition(partition), offset)
 
     def end(self, partition: tuple[str, int]) -> int:
-        """The offset that the next record of a partition will have."""
+        """The offset that the next record of a partition will have. Raises LedgerDown."""
         target = self._partition(partition)
-        return int(self._consumer.end_offsets([target])[target])
+        try:
+            return int(self._consumer.end_offsets([target])[target])
+        except KafkaError as fault:
+            raise LedgerDown from fault
 
     def poll(self, timeout: float, most: int = 500) -> Iterator[tuple[tuple[str, int], list[Line]]]:
         """What has come, by partition, in order. Waits up to ``timeout`` seconds for something. Raises LedgerDown."""
@@ -231,8 +239,3 @@ def _understood(value: bytes) -> Record | None:
     except ValueError:
         log.exception("a line of the ledger is not understood and is left out")
         return None
-
-
-def sign(ledger: Ledger, partition: tuple[str, int], epoch: str, at: int) -> None:
-    """Append the mark with which ``epoch`` begins in a partition. Raises LedgerDown."""
-    ledger.append(Signed(at=at, epoch=epoch), to=partition)

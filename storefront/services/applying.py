@@ -9,16 +9,24 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storefront.domain.records import AccountRecord, Opened, OrderRecord, Record, Requested, Signed
+from storefront.domain.records import AccountRecord, Opened, OrderRecord, Record, Requested, Restored, Signed
 from storefront.gateways.ledger import ACCOUNTS, Line
 from storefront.shop import Shop
-from storefront.stores import accounts, keys, orders, positions, sales
+from storefront.stores import accounts, orders, positions, sales
 from storefront.stores.positions import Position
 from storefront.stores.scripts import Call
 
 log = logging.getLogger(__name__)
 
 ANOMALIES = frozenset({"short", "missing"})
+
+
+class LedgerCut(Exception):
+    """The ledger no longer holds what was applied last: it lost its tail. ``partition`` tells which."""
+
+    def __init__(self, partition: "Partition") -> None:
+        super().__init__(f"{partition.topic} {partition.number}")
+        self.partition = partition
 
 
 class GoBack(Exception):
@@ -32,6 +40,10 @@ class Partition:
     topic: str
     number: int
     position: Position
+    looking_back: bool = True
+    """The next line read is the last one applied, once more, to see that the ledger still holds it."""
+    last_read: float = 0.0
+    """When lines came last, by the monotonic clock."""
 
     @property
     def name(self) -> tuple[str, int]:
@@ -50,8 +62,9 @@ def apply(shop: Shop, partition: Partition, lines: Sequence[Line]) -> None:
         if isinstance(line.record, Signed):
             _apply_run(shop, partition, waiting, signed)
             waiting = []
-            signed = line.record.epoch
-            _apply_signature(shop, partition, line.offset, signed)
+            if line.record.succeeds in (None, signed):
+                signed = line.record.epoch
+                _apply_signature(shop, partition, line.offset, signed)
         elif line.record is not None:
             waiting.append((line, line.record))
     _apply_run(shop, partition, waiting, signed)
@@ -76,11 +89,11 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
     known = [(record, call) for record, call in calls if call is not None]
     words = _run(shop, [call for _, call in known])
     touched: set[str] = set()
-    requests: list[Requested] = []
+    requests: list[Requested | Restored] = []
     for (record, _), word in zip(known, words, strict=True):
         if isinstance(record, Opened) and word != "name_taken":
             shop.sales.index(record, partition.number)
-        if isinstance(record, Requested):
+        if isinstance(record, Requested | Restored) and record.shopper:
             requests.append(record)
         if isinstance(record, Opened | OrderRecord):
             touched.add(record.sale)
@@ -90,13 +103,9 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
 
 
 def _apply_signature(shop: Shop, partition: Partition, offset: int, signed: str) -> None:
-    if partition.topic == ACCOUNTS:
-        targets = [keys.ACCOUNTS]
-    else:
-        targets = [keys.sale(sale) for sale in shop.sales.of_partition(partition.number)]
-    _run(shop, [positions.signature(target, partition.position.epoch, signed, offset) for target in targets])
-    if signed == partition.position.epoch:
-        log.info("%s %d: open in epoch %s, %d targets", partition.topic, partition.number, signed[:8], len(targets))
+    sales: list[str | None] = [None] if partition.topic == ACCOUNTS else [*shop.sales.of_partition(partition.number)]
+    _run(shop, [positions.signature(sale, partition.position.epoch, signed, offset) for sale in sales])
+    log.info("%s %d: %d signed to epoch %s", partition.topic, partition.number, len(sales), signed[-16:])
 
 
 def _run(shop: Shop, calls: list[Call]) -> list[str]:
@@ -111,8 +120,8 @@ def _run(shop: Shop, calls: list[Call]) -> list[str]:
 
 
 def _move_on(shop: Shop, partition: Partition, last: Line, signed: str) -> None:
-    record = last.record.id if last.record else ""
+    record = last.id
     word = shop.positions.advance(partition.name, partition.position, last.offset + 1, signed, record)
     if word in ("another_epoch", "behind"):
         raise GoBack
-    partition.position = Position(partition.position.epoch, last.offset + 1, signed)
+    partition.position = Position(partition.position.epoch, last.offset + 1, signed, record)

@@ -27,7 +27,7 @@ _CHANGES: dict[type[AccountRecord], str] = {
 
 def effect(record: AccountRecord, epoch: str, signed: str, offset: int) -> Call:
     """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``."""
-    script_keys = [keys.account(record.name), keys.ACCOUNTS, keys.ACCOUNTS_AGENDA, keys.ACCOUNTS_WITHDRAWN]
+    script_keys = [keys.account(record.name), keys.ACCOUNTS, keys.ACCOUNTS_AGENDA, keys.ACCOUNTS_GONE]
     if isinstance(record, Registered):
         fields = [
             "age", record.age, "address", record.address, "avatar", record.avatar, "password", record.password
@@ -38,6 +38,11 @@ def effect(record: AccountRecord, epoch: str, signed: str, offset: int) -> Call:
             [epoch, offset, signed, record.name, record.account, record.epoch, *fields],
         )
     return "apply_account", script_keys, [epoch, offset, record.name, record.account, _CHANGES[type(record)]]
+
+
+def _two(text: str) -> tuple[str, str]:
+    first, _, rest = text.partition(" ")
+    return first, rest
 
 
 class Accounts:
@@ -82,6 +87,17 @@ class Accounts:
             "confirm_account", [keys.account(account.name), keys.ACCOUNTS_AGENDA], [account.id, epoch, account.name]
         )
         return bool(word == "active")
+
+    def all(self) -> list[Account]:
+        """Every account. Looks through all keys: for repairs, not for requests."""
+        prefix = keys.account("")
+        names = [str(key).removeprefix(prefix) for key in self._memory.redis.scan_iter(match=f"{prefix}*", count=1000)]
+        return [account for name in names if (account := self.get(name))]
+
+    def gone(self) -> list[tuple[str, str, str]]:
+        """The ids that may never become accounts again: triples of id, "withdrawn" or "deleted", and name."""
+        found = self._memory.hash(keys.ACCOUNTS_GONE)
+        return [(account, *_two(value)) for account, value in found.items()]
 
     def doubtful(self, most: int = 500) -> list[tuple[str, str]]:
         """Claims whose registration hasn't come through in time: pairs of name and account id."""

@@ -63,6 +63,9 @@ def lease(topic: str, partition: int) -> str:
     return f"lease:{topic}:{partition}"
 
 
+BIRTH = "epoch:birth"
+"""String: written once into an empty Redis; a part of the epoch. The scripts know its name too (``prelude.lua``)."""
+
 WORKERS = "workers"
 """Sorted set: order workers → until when (Unix ms) they count as alive."""
 
@@ -78,8 +81,8 @@ ACCOUNTS = "{accounts}:state"
 ACCOUNTS_AGENDA = "{accounts}:agenda"
 """Sorted set: claimed name → when (Unix ms) the sweep must look at it."""
 
-ACCOUNTS_WITHDRAWN = "{accounts}:withdrawn"
-"""Set: ids of accounts whose registration was withdrawn before it got through."""
+ACCOUNTS_GONE = "{accounts}:gone"
+"""Hash: account id → "withdrawn" or "deleted", and the name it had: ids that may never become accounts again."""
 
 ANOMALIES = "anomalies"
 """Hash: kind → how often something happened that the design rules out."""

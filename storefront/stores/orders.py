@@ -13,6 +13,7 @@ from storefront.domain.records import (
     Refunded,
     Released,
     Requested,
+    Restored,
 )
 from storefront.stores import keys
 from storefront.stores.memory import Memory, pairs
@@ -85,6 +86,13 @@ def effect(record: OrderRecord, epoch: str, signed: str, offset: int) -> Call:
             return "apply_freed", [sale, buyers, order, agenda], [*guard, record.order, why, LAST_CHECK_MS]
         case Paid():
             return "apply_paid", [sale, order, agenda], [*guard, record.order, record.charge]
+        case Restored():
+            facts = [record.state, record.shopper, record.shopper_name, record.at, record.pay_by]
+            return (
+                "apply_restored",
+                [sale, buyers, order, agenda],
+                [*guard, record.order, *facts, record.charge, record.refund],
+            )
         case Refunded():
             return "apply_refunded", [sale, order, agenda], [*guard, record.order]
         case _:
@@ -133,8 +141,20 @@ class Orders:
         orders = [order_from(order_id, fields) for order_id, fields in zip(ids, found, strict=True)]
         return [order for order in orders if order]
 
-    def index(self, requests: list[Requested]) -> None:
-        """Put requests into their shoppers' lists. May run twice."""
+    def all_of(self, sale_ids: set[str]) -> dict[str, list[tuple[str, dict[str, str]]]]:
+        """Every order of these sales, tombstones too, as it stands in Redis: sale → pairs of order id and fields.
+
+        Looks through all keys: for repairs, not for requests.
+        """
+        found: dict[str, list[tuple[str, dict[str, str]]]] = {sale: [] for sale in sale_ids}
+        names = [str(name) for name in self._memory.redis.scan_iter(match="{*}:order:*", count=1000)]
+        for name, fields in zip(names, self._memory.hashes(names), strict=True):
+            if fields.get("sale") in found:
+                found[fields["sale"]].append((name.rpartition(":")[2], fields))
+        return found
+
+    def index(self, requests: list[Requested | Restored]) -> None:
+        """Put orders into their shoppers' lists. May run twice."""
         pipeline = self._memory.redis.pipeline(transaction=False)
         for request in requests:
             pipeline.zadd(keys.shopper_orders(request.shopper), {request.order: request.at})

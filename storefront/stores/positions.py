@@ -1,5 +1,6 @@
 """How far the ledger is applied: written by the order worker, waited for by the web."""
 
+import secrets
 import time
 from dataclasses import dataclass
 
@@ -11,16 +12,23 @@ from storefront.stores.scripts import Call
 
 @dataclass(frozen=True)
 class Position:
-    """``offset`` is the next record's; ``signed`` the epoch signed up to there; ``epoch`` the one in force now."""
+    """``offset`` is the next record's, ``signed`` the epoch signed up to there, ``epoch`` the one in force now.
+
+    ``record`` is the id of the last record applied, empty if there is none: the log must still hold it there.
+    """
 
     epoch: str
     offset: int
     signed: str
+    record: str
 
 
-def signature(target: str, epoch: str, signed: str, offset: int) -> Call:
-    """The script call that opens a sale or the accounts (a key) to the epoch ``signed``."""
-    return "apply_signed", [target], [epoch, offset, signed]
+def signature(sale: str | None, epoch: str, signed: str, offset: int) -> Call:
+    """The script call that opens a sale, or with None the accounts, to the epoch ``signed``."""
+    if sale is None:
+        return "apply_signed", [keys.ACCOUNTS], [epoch, offset, signed]
+    sale_keys = [keys.sale(sale), keys.buyers(sale), keys.agenda(sale)]
+    return "apply_signed", sale_keys, [epoch, offset, signed, keys.orders_of_tag(sale)]
 
 
 class Positions:
@@ -32,9 +40,9 @@ class Positions:
     def all_at(self, partitions: list[tuple[str, int]]) -> list[Position]:
         """The positions of several partitions, in one round trip."""
         found = self._memory.scripts.run_many(
-            [("begin", [keys.position(topic, number)], []) for topic, number in partitions]
+            [("begin", [keys.position(*one), keys.BIRTH], [secrets.token_hex(4)]) for one in partitions]
         )
-        return [Position(epoch, int(offset), signed) for epoch, offset, signed in found]
+        return [Position(epoch, int(offset), signed, record) for epoch, offset, signed, record in found]
 
     def advance(self, partition: tuple[str, int], since: Position, to: int, signed: str, record: str) -> str:
         """Move a position on. Returns "advanced", "ahead", "behind" or "another_epoch" (see ``advance.lua``)."""
@@ -43,6 +51,10 @@ class Positions:
                 "advance", [keys.position(*partition)], [since.epoch, since.offset, to, signed, record]
             )
         )
+
+    def set_back(self, partition: tuple[str, int], epoch: str, offset: int) -> None:
+        """Have a partition read again from ``offset``, whatever was applied before. Raises nothing if run twice."""
+        self._memory.scripts.run("set_back", [keys.position(*partition)], [epoch, "offset", offset])
 
     def ready_accounts(self) -> None:
         """Give the accounts a position to be guarded by, if they have none yet."""

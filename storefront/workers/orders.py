@@ -9,13 +9,17 @@ import os
 import secrets
 import threading
 import time
+from contextlib import closing
 
 from redis.exceptions import RedisError
 
 from storefront.domain.errors import LedgerDown
-from storefront.gateways.ledger import ACCOUNTS, Reader, sign
-from storefront.services.applying import GoBack, Partition, apply
+from storefront.domain.records import Signed
+from storefront.gateways.ledger import ACCOUNTS, Line, Reader
+from storefront.services.applying import GoBack, LedgerCut, Partition, apply
+from storefront.services.restoring import restore
 from storefront.shop import Shop
+from storefront.stores.positions import Position
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +28,12 @@ LEASE = 5.0
 
 WAIT = 0.2
 """Seconds to wait for new lines before leases and epoch are looked at again."""
+
+NEARLY = 100
+"""Lines that may be left to apply when a new epoch is signed."""
+
+PAUSE_IN_LINES = 0.04
+"""Seconds without lines after which the broker may have been away: less than the consumer's shortest reconnection."""
 
 PAUSE = 0.5
 """Seconds to wait after a fault."""
@@ -38,7 +48,7 @@ class OrderWorker:
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._reader: Reader | None = None
         self._shared = 0.0
-        self._signing: dict[tuple[str, int], str] = {}
+        self._signing: dict[tuple[str, int], Position] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. A fault of Redis or the broker is waited out."""
@@ -48,6 +58,8 @@ class OrderWorker:
             except GoBack:
                 log.warning("Redis's history changed; going back to the position that it holds")
                 self._forget()
+            except LedgerCut as cut:
+                self._mend(cut.partition)
             except (RedisError, LedgerDown) as fault:
                 log.warning("%s: %s; trying again", type(fault).__name__, fault.__cause__ or fault)
                 self._forget()
@@ -58,17 +70,38 @@ class OrderWorker:
         """Look at leases and epoch, and apply what has come. Raises GoBack, RedisError, LedgerDown."""
         if time.monotonic() - self._shared > LEASE / 3:
             self._share()
-        self._follow_epoch()
         if self._reader is None or not self._partitions:
             time.sleep(WAIT)
             return
+        self._follow_epoch(self._reader)
         for name, lines in self._reader.poll(WAIT):
             partition = self._partitions.get(name)
-            if partition is None:
-                continue
-            fresh = [line for line in lines if line.offset >= partition.position.offset]
-            if fresh:
+            if partition is not None and (fresh := self._follow_on(self._reader, partition, lines)):
                 apply(self._shop, partition, fresh)
+
+    def _follow_on(self, reader: Reader, partition: Partition, lines: list[Line]) -> list[Line]:
+        """Those of ``lines`` to apply now. Raises LedgerCut if they don't follow on what was applied last.
+
+        A broker that lost its tail and took new records since looks whole. It must have been away for a moment, so
+        after a pause in the lines the last one applied is read once more, and must still be there.
+        """
+        now = time.monotonic()
+        paused = now - partition.last_read > PAUSE_IN_LINES
+        partition.last_read = now
+        if partition.looking_back:
+            first, *lines = lines
+            if first.offset != partition.position.offset - 1 or first.id != partition.position.record:
+                raise LedgerCut(partition)
+            partition.looking_back = False
+        elif paused and partition.position.record:
+            self._look_back(reader, partition)
+            return []
+        return lines
+
+    @staticmethod
+    def _look_back(reader: Reader, partition: Partition) -> None:
+        partition.looking_back = bool(partition.position.record)
+        reader.seek(partition.name, partition.position.offset - int(partition.looking_back))
 
     def _share(self) -> None:
         mine = self._shop.positions.share(
@@ -89,22 +122,39 @@ class OrderWorker:
             self._partitions[name] = Partition(*name, position)
         reader.assign(self._partitions)
         for partition in self._partitions.values():
-            reader.seek(partition.name, partition.position.offset)
+            if reader.end(partition.name) < partition.position.offset:
+                raise LedgerCut(partition)
+            self._look_back(reader, partition)
 
-    def _follow_epoch(self) -> None:
+    def _follow_epoch(self, reader: Reader) -> None:
         """Go back if Redis holds less than this worker believes; begin a new epoch in the ledger where one began."""
         partitions = list(self._partitions.values())
-        if not partitions:
-            return
-        for partition, held in zip(
-            partitions, self._shop.positions.all_at([one.name for one in partitions]), strict=True
-        ):
-            believed = partition.position
-            if held.epoch != believed.epoch or held.offset < believed.offset:
+        held = self._shop.positions.all_at([one.name for one in partitions])
+        for partition, now in zip(partitions, held, strict=True):
+            if now.epoch != partition.position.epoch or now.offset < partition.position.offset:
                 raise GoBack
-            if believed.signed != held.epoch and self._signing.get(partition.name) != held.epoch:
-                sign(self._shop.ledger, partition.name, held.epoch, int(time.time() * 1000))
-                self._signing[partition.name] = held.epoch
+            if now.signed != now.epoch and self._signing.get(partition.name) != now:
+                self._sign(reader, partition, now)
+
+    def _sign(self, reader: Reader, partition: Partition, now: Position) -> None:
+        """Begin the epoch in force, once nearly everything before it is applied.
+
+        A signature that doesn't succeed the one before it in the ledger doesn't count, and is sent again.
+        """
+        if reader.end(partition.name) - now.offset < NEARLY:
+            signed = Signed(at=self._shop.memory.now_ms(), epoch=now.epoch, succeeds=now.signed)
+            self._shop.ledger.append(signed, to=partition.name)
+            self._signing[partition.name] = now
+
+    def _mend(self, partition: Partition) -> None:
+        try:
+            with closing(self._shop.ledger.reader()) as reader:
+                end = reader.end(partition.name)
+            # a log that has grown past the cut doesn't tell where it was: read it all again
+            restore(self._shop, partition, end if end < partition.position.offset else 0)
+        except (RedisError, LedgerDown) as fault:
+            log.warning("the ledger could not be mended yet: %s", fault.__cause__ or fault)
+        self._forget()
 
     def _forget(self) -> None:
         if self._reader is not None:

@@ -68,7 +68,9 @@ class Shopper:
         return answer
 
 
-def rush(shop: LocalShop, inside: Shop, crowd: list[Account], product: str) -> list[tuple[Account, int, dict[str, Any]]]:
+def rush(
+    shop: LocalShop, inside: Shop, crowd: list[Account], product: str
+) -> list[tuple[Account, int, dict[str, Any]]]:
     together = threading.Barrier(len(crowd))
 
     def press(number: int) -> tuple[Account, int, dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 
 from storefront.config import Config
 from storefront.domain.account import Account
-from storefront.domain.errors import Expired, LedgerDown, PurchaseLost
+from storefront.domain.errors import Expired, LedgerDown, NameTaken, PurchaseLost
 from storefront.domain.ids import new_account_id, new_order_id
 from storefront.domain.order import Order
 from storefront.domain.records import Paid, Requested
@@ -37,7 +37,7 @@ def order_in(shop: Shop, order_id: str, state: str) -> Order:
         order = shop.orders.get(order_id)
         return order if order and order.state == state else None
 
-    found = eventually(look)
+    found: Order | None = eventually(look)
     assert found is not None
     return found
 
@@ -80,9 +80,14 @@ def test_a_request_of_an_epoch_that_is_over_is_refused(
     now = shop.memory.now_ms()
     receipt = shop.ledger.append(
         Requested(
-            at=now, sale=sale.id, order=order, shopper=shopper.id, shopper_name=shopper.name,
-            epoch="over", pay_by=now + 60_000,
-        )  # fmt: skip
+            at=now,
+            sale=sale.id,
+            order=order,
+            shopper=shopper.id,
+            shopper_name=shopper.name,
+            epoch="over",
+            pay_by=now + 60_000,
+        )
     )
     shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, 10)
     assert units_of(shop, sale).left == 1
@@ -152,7 +157,9 @@ def test_a_repeat_with_the_same_key_completes_what_a_fault_cut_short(
     order_in(shop, purchase.order, "pending")
 
 
-def test_a_name_whose_registration_never_got_through_is_free_again(shop: Shop, somebody: Callable[..., Account]) -> None:
+def test_a_name_whose_registration_never_got_through_is_free_again(
+    shop: Shop, somebody: Callable[..., Account]
+) -> None:
     lost = somebody()
     name = unique("claimed")
     account = replace(lost, id=new_account_id(), profile=replace(lost.profile, name=name))
@@ -161,7 +168,7 @@ def test_a_name_whose_registration_never_got_through_is_free_again(shop: Shop, s
     def registered() -> Account | None:
         try:
             return somebody(name)
-        except Exception:  # the name is still claimed
+        except NameTaken:
             return None
 
     assert eventually(registered)
@@ -178,9 +185,14 @@ def test_a_thousand_unpaid_orders_expire_together(
         made = shop.orders.reserve(sale.id, order, shopper.id, shopper.name, doubt_ms=60_000, pay_ms=1000)
         records.append(
             Requested(
-                at=made.at, sale=sale.id, order=order, shopper=shopper.id, shopper_name=shopper.name,
-                epoch=made.epoch, pay_by=made.pay_by,
-            )  # fmt: skip
+                at=made.at,
+                sale=sale.id,
+                order=order,
+                shopper=shopper.id,
+                shopper_name=shopper.name,
+                epoch=made.epoch,
+                pay_by=made.pay_by,
+            )
         )
     shop.ledger.append_all(records)
     eventually(lambda: units_of(shop, sale).expired == 1000, timeout=40)

@@ -73,7 +73,9 @@ def test_logging_in_leads_back_to_where_one_wanted_to_go(app: Flask, somebody: C
     assert answer.headers["Location"] == "/orders"
 
 
-@pytest.mark.parametrize("elsewhere", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\tb"])
+@pytest.mark.parametrize(
+    "elsewhere", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\tb"]
+)
 def test_logging_in_leads_nowhere_else(app: Flask, somebody: Callable[..., Account], elsewhere: str) -> None:
     person = Person(app)
     fields = {"csrf_token": person.csrf(), "name": somebody().name, "pass": "secret123", "next": elsewhere}

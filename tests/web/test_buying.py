@@ -77,7 +77,9 @@ def test_the_notice_follows_the_payment_window(
     assert program.buy(a_sale().product).json["注意"] == f"未支付的订单将在{words}之后失效"
 
 
-def test_a_person_is_led_to_the_order(shop: Shop, app: Flask, somebody: Callable[..., Account], a_sale: Callable[..., Sale]) -> None:
+def test_a_person_is_led_to_the_order(
+    shop: Shop, app: Flask, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
     person = Person(app)
     person.log_in(somebody().name)
     answer = person.buy(a_sale().product)
@@ -132,7 +134,9 @@ def test_held_units_may_return_and_paid_ones_do_not(
     assert shopper.buy(sale.product).says(SoldOut)
 
 
-def test_a_cancelled_unit_is_sold_again_also_to_the_same_shopper(shopper: Face, shop: Shop, a_sale: Callable[..., Sale]) -> None:
+def test_a_cancelled_unit_is_sold_again_also_to_the_same_shopper(
+    shopper: Face, shop: Shop, a_sale: Callable[..., Sale]
+) -> None:
     sale = a_sale(num=1)
     first = shopper.buy(sale.product).order
     assert shopper.post(f"/orders/{first}/cancel").status == 200
@@ -151,14 +155,18 @@ def test_paying_and_what_comes_after(shopper: Face, shop: Shop, a_sale: Callable
     assert state_of(shop, order) == "paid"
 
 
-def test_a_cancelled_order_cannot_be_paid_and_cancelling_twice_is_once(shopper: Face, a_sale: Callable[..., Sale]) -> None:
+def test_a_cancelled_order_cannot_be_paid_and_cancelling_twice_is_once(
+    shopper: Face, a_sale: Callable[..., Sale]
+) -> None:
     order = shopper.buy(a_sale().product).order
     assert shopper.post(f"/orders/{order}/cancel").status == 200
     assert shopper.post(f"/orders/{order}/cancel").status == 200
     assert shopper.post(f"/orders/{order}/pay").says(Cancelled)
 
 
-def test_a_sale_without_a_price_is_confirmed_for_nothing(shopper: Face, shop: Shop, a_sale: Callable[..., Sale]) -> None:
+def test_a_sale_without_a_price_is_confirmed_for_nothing(
+    shopper: Face, shop: Shop, a_sale: Callable[..., Sale]
+) -> None:
     order = shopper.buy(a_sale(price=None).product).order
     assert shopper.post(f"/orders/{order}/pay").status == 200
     found = shop.orders.get(order)
@@ -167,7 +175,11 @@ def test_a_sale_without_a_price_is_confirmed_for_nothing(shopper: Face, shop: Sh
 
 
 def test_an_unpaid_order_expires_and_its_unit_is_sold_again(
-    shop: Shop, app: Flask, app_with: Callable[..., Flask], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+    shop: Shop,
+    app: Flask,
+    app_with: Callable[..., Flask],
+    somebody: Callable[..., Account],
+    a_sale: Callable[..., Sale],
 ) -> None:
     sale, hurried = a_sale(num=1), Program(app_with(payment_window=1))
     hurried.log_in(somebody().name)
@@ -226,7 +238,9 @@ def test_one_key_pressed_many_times_at_once_takes_one_unit(
     assert found.units.left == 19
 
 
-def test_a_purchase_while_the_shop_recovers_is_asked_to_come_back(shopper: Face, shop: Shop, a_sale: Callable[..., Sale]) -> None:
+def test_a_purchase_while_the_shop_recovers_is_asked_to_come_back(
+    shopper: Face, shop: Shop, a_sale: Callable[..., Sale]
+) -> None:
     sale = a_sale()
     shop.memory.redis.hset(keys.sale(sale.id), "signed", "an epoch that is over")
     answer = shopper.buy(sale.product)
@@ -262,7 +276,9 @@ def test_a_form_without_its_csrf_token_changes_nothing(
     assert untouched.units == sale.units
 
 
-def test_a_json_call_is_not_helped_by_a_session(app: Flask, somebody: Callable[..., Account], a_sale: Callable[..., Sale]) -> None:
+def test_a_json_call_is_not_helped_by_a_session(
+    app: Flask, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
     person, sale = Person(app), a_sale()
     person.log_in(somebody().name)
     assert person.client.post(f"/miaosha/{quote(sale.product)}", json={}).status_code == 401

@@ -116,9 +116,7 @@ def test_only_merchants_open_sales_in_production(
 
 
 def test_a_merchant_types_local_times(app: Flask, shop: Shop) -> None:
-    fields = live(
-        time_begintokill="2030-01-01T10:00", time_endkill="2030-01-01T12:00:30", zone="Asia/Shanghai"
-    )
+    fields = live(time_begintokill="2030-01-01T10:00", time_endkill="2030-01-01T12:00:30", zone="Asia/Shanghai")
     assert Person(app).post("/createmiaosha", fields).status == 200
     sale = shop.sales.of_product(str(fields["name"]))
     assert sale is not None

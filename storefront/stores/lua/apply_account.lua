@@ -1,5 +1,5 @@
 -- Change or remove an account.
--- KEYS[1] account   KEYS[2] accounts   KEYS[3] agenda   KEYS[4] withdrawn
+-- KEYS[1] account   KEYS[2] accounts   KEYS[3] agenda   KEYS[4] gone
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] name   ARGV[4] account id
 -- ARGV[5] "withdrawn", "granted", "revoked" or "deleted"
 -- Returns "applied", "ignored", "already", "missing" or "another_epoch".
@@ -11,7 +11,7 @@ local mine, active = account[1] == ARGV[4], account[2] == 'active'
 local word = 'ignored'
 if ARGV[5] == 'withdrawn' then
   if not (mine and active) then
-    redis.call('SADD', KEYS[4], ARGV[4])
+    redis.call('HSET', KEYS[4], ARGV[4], 'withdrawn ' .. ARGV[3])
     if mine then
       redis.call('DEL', KEYS[1])
       redis.call('ZREM', KEYS[3], ARGV[3])
@@ -21,6 +21,7 @@ if ARGV[5] == 'withdrawn' then
 elseif mine and active then
   if ARGV[5] == 'deleted' then
     redis.call('DEL', KEYS[1])
+    redis.call('HSET', KEYS[4], ARGV[4], 'deleted ' .. ARGV[3])
   else
     redis.call('HSET', KEYS[1], 'merchant', ARGV[5] == 'granted' and 1 or 0)
   end

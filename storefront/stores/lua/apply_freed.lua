@@ -12,7 +12,7 @@ local order = redis.call('HMGET', KEYS[3], 'state', 'shopper')
 local state = order[1]
 local word = 'ignored'
 if not state and why ~= 'expired' then
-  redis.call('HSET', KEYS[3], 'state', why)
+  redis.call('HSET', KEYS[3], 'state', why, 'sale', string.match(KEYS[1], '[^:]+$'))
   word = 'tombstone'
 elseif state == 'reserved' or state == 'releasing' then
   if why ~= 'expired' then

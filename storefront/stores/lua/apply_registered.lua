@@ -1,5 +1,5 @@
 -- Make an account active. The first registration of a name in the ledger has it, until it is deleted.
--- KEYS[1] account   KEYS[2] accounts   KEYS[3] agenda   KEYS[4] withdrawn
+-- KEYS[1] account   KEYS[2] accounts   KEYS[3] agenda   KEYS[4] gone
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed in the ledger   ARGV[4] name   ARGV[5] account id
 -- ARGV[6] epoch of the claim   ARGV[7…] field, value, …
 -- Returns "active", "refused", "ignored", "already", "missing" or "another_epoch".
@@ -11,7 +11,7 @@ local mine, active = account[1] == ARGV[5], account[2] == 'active'
 local word
 if active then
   word = 'ignored'
-elseif redis.call('SISMEMBER', KEYS[4], ARGV[5]) == 1 then
+elseif redis.call('HEXISTS', KEYS[4], ARGV[5]) == 1 then
   word = 'ignored'
 elseif ARGV[6] ~= ARGV[3] then
   if mine then

@@ -37,7 +37,7 @@ elseif word == 'refused' or word == 'short' then
     let_go(KEYS[2], ARGV[5], ARGV[4])
     redis.call('ZREM', KEYS[4], ARGV[4])
   end
-  redis.call('HSET', KEYS[3], 'state', 'refused', 'shopper', ARGV[5])
+  redis.call('HSET', KEYS[3], 'state', 'refused', 'shopper', ARGV[5], 'sale', string.match(KEYS[1], '[^:]+$'))
 end
 applied(KEYS[1], ARGV[2])
 return word

@@ -1,13 +1,21 @@
--- Open a sale, or the accounts, to the epoch that begins at this place in the ledger. An earlier epoch opens nothing.
--- KEYS[1] sale or accounts
--- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed
--- Returns "signed", "past" (an epoch that is over), "already", "missing" or "another_epoch".
+-- A new epoch begins at this place in the ledger. If it is the one in force, this opens the sale, or the accounts.
+-- Reservations that still stand can't become orders any more (their requests would stand in front of this place, or are
+-- refused behind it), so their units go back.
+-- KEYS[1] sale, or accounts   KEYS[2] buyers   KEYS[3] agenda (a sale's; none for the accounts)
+-- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed   ARGV[4] what order keys begin with
+-- Returns "signed", "already", "missing" or "another_epoch".
 local no = guard(KEYS[1], ARGV[1], ARGV[2])
 if no then return no end
-local word = 'past'
-if ARGV[3] == ARGV[1] then
-  redis.call('HSET', KEYS[1], 'signed', ARGV[3])
-  word = 'signed'
+
+for _, order in ipairs(KEYS[3] and redis.call('ZRANGE', KEYS[3], 0, -1) or {}) do
+  local found = redis.call('HMGET', ARGV[4] .. order, 'state', 'shopper')
+  if found[1] == 'reserved' or found[1] == 'releasing' then
+    move(KEYS[1], 'reserved', 'stock')
+    let_go(KEYS[2], found[2], order)
+    redis.call('ZREM', KEYS[3], order)
+    redis.call('DEL', ARGV[4] .. order)
+  end
 end
+redis.call('HSET', KEYS[1], 'signed', ARGV[3])
 applied(KEYS[1], ARGV[2])
-return word
+return 'signed'

@@ -2,9 +2,11 @@
 --
 -- Every script keeps conservation by itself: stock + reserved + pending + paid = num.
 
--- Redis's history id. It changes exactly when history may have changed: at each restart and each promotion.
+-- The id of Redis's history. It changes whenever history may have changed: the first half at each restart and each
+-- promotion, the second when Redis was emptied (the order worker then writes another, see begin.lua).
 local function epoch_in_force()
-  return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  return history .. (redis.call('GET', 'epoch:birth') or '')
 end
 
 local function now_ms()

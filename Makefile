@@ -1,0 +1,66 @@
+# The commands of this project. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make requirements" $(if $(UPGRADE),--upgrade)
+
+# Stamps: the environment was made; what runs the shop is installed; what tests it is installed too.
+MADE := $(VENV)/.made
+RUNS := $(VENV)/.runs
+TESTS := $(VENV)/.tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint format types requirements clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+		while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+run: $(RUNS) ## start the whole shop on http://127.0.0.1:8000 (PORT, VAR, DEMO=0, WEB_PROCESSES)
+	@exec $(BIN)/python -m storefront.local
+
+demo: $(RUNS) ## watch one flash sale from its opening to its audit
+	@exec $(BIN)/python -m storefront.local.demo
+
+test: $(TESTS) ## run all tests (ARGS="tests/local -k port" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(TESTS) ## check style and the layers of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: $(TESTS) ## put the code into its one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(TESTS) ## check the types
+	$(BIN)/mypy
+
+requirements: $(TESTS) ## pin requirements*.in into requirements*.txt (UPGRADE=1 takes newer versions)
+	$(UV_COMPILE) requirements.in --output-file requirements.txt
+	$(UV_COMPILE) requirements-dev.in --output-file requirements-dev.txt
+
+clean: ## remove the virtual environment and caches; the shop's data in var/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'The shop needs Python 3.11 or newer; $(PYTHON) is not. Name one: make PYTHON=python3.12' >&2; exit 1; }
+	@echo 'Making the virtual environment $(VENV) …'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(RUNS): $(MADE) requirements.txt
+	@echo 'Installing requirements.txt …'
+	@$(PIP) install --require-hashes -r requirements.txt
+	@touch $@
+
+$(TESTS): $(RUNS) requirements-dev.txt
+	@echo 'Installing requirements-dev.txt …'
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@

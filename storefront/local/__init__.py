@@ -1,0 +1,1 @@
+"""The whole shop on one machine: Redis, broker, web and workers as real processes. Nothing of the shop imports this."""

@@ -1,0 +1,1 @@
+"""The local run: its processes, its supervisor, its sentences."""

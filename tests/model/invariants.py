@@ -1,0 +1,72 @@
+"""What must hold in every state of the world, and what a replay of the ledger makes of each order."""
+
+from functools import lru_cache
+
+from .steps import World, told_yes
+from .world import HELD, KEPT, LIVE, Ledger, Off, Redis, applied
+
+
+@lru_cache(maxsize=1 << 20)
+def replay(base: Redis, ledger: Ledger, off: Off) -> Redis:
+    """What the ledger alone says, whatever any Redis did meanwhile."""
+    if not ledger:
+        return base
+    return applied(replay(base, ledger[:-1], off), ledger[-1], len(ledger) - 1, off)
+
+
+def harm(world: World, *, quiet: bool = False) -> str | None:
+    """What somebody suffers in this world, in a sentence, or None. `quiet`: the machinery rests in it."""
+    redis = world.redis
+    units = world.base.stock + _live(world.base)
+    if redis.stock < 0:
+        return "oversold: replay ran out of stock"
+    if redis.stock + _live(redis) != units:
+        return f"{redis.stock} in stock + {_live(redis)} live orders is not {units}"
+    if _has_read_all(world) and (redis.signed == world.epoch or quiet):
+        for i in told_yes(world):
+            if redis.orders[i].state not in KEPT:
+                return f"shopper {i} was told yes; the order is {redis.orders[i].state}"
+    if quiet and redis.signed != world.epoch:
+        return "the sale is stuck: nothing more happens, and it isn't signed"
+    if quiet and any(state in HELD for state, _ in redis.orders):
+        return "a unit leaked: nothing more happens, and a reservation stands"
+    return None
+
+
+def unlike_a_replay(world: World, off: Off) -> str | None:
+    """Where Redis and a replay of the ledger disagree, or where the ledger itself breaks a promise; None if nowhere.
+
+    At each position, Redis is what a replay gives there, plus reservations that aren't recorded yet; these are of the
+    signed epoch.
+    """
+    redis = world.redis
+    again = replay(world.base, world.ledger[: redis.position], off)
+    for i, (live, replayed) in enumerate(zip(redis.orders, again.orders, strict=True)):
+        if live != replayed and (live.state not in HELD or replayed.state != "none"):
+            return f"order {i} is {live.state}; a replay makes it {replayed.state}"
+        if live.state in HELD and live.epoch != redis.signed:
+            return f"order {i} is {live.state} since epoch {live.epoch}; signed is {redis.signed}"
+    if again.signed != redis.signed:
+        return f"epoch {redis.signed} is signed; in a replay it is {again.signed}"
+    return _broken_by_the_ledger(world, replay(world.base, world.ledger, off))
+
+
+def _broken_by_the_ledger(world: World, truth: Redis) -> str | None:
+    """By the whole ledger, read or not, no unit is sold twice, a yes is kept, and money is for a placed order."""
+    if truth.stock < 0:
+        return "oversold by the ledger itself"
+    for i in told_yes(world):
+        if truth.orders[i].state not in KEPT:
+            return f"shopper {i} was told yes; the ledger makes the order {truth.orders[i].state}"
+    for record in world.flying:
+        if record.kind == "Paid" and truth.orders[record.order].state not in KEPT:
+            return f"order {record.order} was paid; the ledger makes it {truth.orders[record.order].state}"
+    return None
+
+
+def _live(redis: Redis) -> int:
+    return sum(state in LIVE for state, _ in redis.orders)
+
+
+def _has_read_all(world: World) -> bool:
+    return world.redis.position == len(world.ledger) and not any(worker.holds for worker in world.workers)
