@@ -1,0 +1,184 @@
+/* Saves reloads; everything works without it. It never decides that a sale is open: at zero it asks the server again. */
+"use strict";
+(() => {
+  const words = document.getElementById("announcer");
+  const MILESTONES = [600, 300, 60, 30]; // seconds
+  const BUSY = 5000; // ms for which a second press of the same button is the same press
+
+  // The shop's clock: what the server said, carried on by a clock that nobody can set.
+
+  const navigation = performance.getEntriesByType("navigation")[0];
+  let ahead = Number(document.body.dataset.now) - (navigation ? navigation.responseStart : 0);
+  const serverNow = () => ahead + performance.now();
+
+  const syncClock = async () => {
+    let best = Infinity;
+    for (let round = 0; round < 3; round += 1) {
+      try {
+        const sent = performance.now();
+        const answer = await fetch(document.body.dataset.clock, { cache: "no-store" });
+        const trip = performance.now() - sent;
+        const { now } = await answer.json();
+        if (answer.ok && Number.isFinite(now) && trip < best) {
+          best = trip;
+          ahead = now - sent - trip / 2;
+        }
+      } catch {
+        // The clock of the page itself goes on.
+      }
+    }
+    tick();
+  };
+
+  // Telling, to those who listen instead of looking.
+
+  const announce = (sentence) => {
+    words.textContent = "";
+    if (sentence) setTimeout(() => { words.textContent = sentence; }, 100);
+  };
+
+  // Countdowns
+
+  const shownBefore = new WeakMap();
+  const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+
+  const tick = () => {
+    let reached = false;
+    for (const timer of document.querySelectorAll("time[data-until]")) {
+      const left = Math.max(0, Math.ceil((Number(timer.dataset.until) - serverNow()) / 1000));
+      const before = shownBefore.get(timer);
+      if (left === 0) reached = true;
+      if (left === before) continue;
+      shownBefore.set(timer, left);
+      const [days, hours, minutes, seconds] = timer.querySelectorAll("b");
+      const two = (number) => String(number).padStart(2, "0");
+      days.parentElement.hidden = left < 86400;
+      write(days, String(Math.floor(left / 86400)));
+      write(hours, two(Math.floor(left / 3600) % 24));
+      write(minutes, two(Math.floor(left / 60) % 60));
+      write(seconds, two(left % 60));
+      const passed = MILESTONES.filter((mark) => before > mark && left <= mark).pop();
+      if (passed && timer.dataset.say) announce(timer.dataset.say.replace("{time}", words.dataset[passed]));
+    }
+    if (reached) refreshSoon(zeroWait);
+  };
+
+  // Asking for this page anew, and putting its <main> in the place of the old one.
+
+  let pending = 0;
+  let polls = 0;
+  let zeros = 0;
+  const pollWait = () => Math.min(500 * 1.4 ** polls, 5000);
+  const zeroWait = () => (zeros ? Math.min(500 * 2 ** zeros, 15000) : 0) + 100 + Math.random() * 900;
+
+  const refreshSoon = (wait) => {
+    if (pending || document.hidden) return;
+    pending = setTimeout(async () => {
+      try {
+        await refresh();
+      } catch {
+        // No network: the next round asks again.
+      }
+      pending = 0;
+      watch();
+    }, wait());
+  };
+
+  const refresh = async () => {
+    const address = location.href;
+    const old = document.getElementById("main");
+    polls += 1;
+    zeros += 1;
+    const answer = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (answer.redirected) location.assign(address);
+    if (!answer.ok || answer.redirected) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById("main");
+    if (!fresh || location.href !== address || busy.size) return;
+    const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    old.replaceWith(fresh);
+    document.title = page.title;
+    for (const message of page.querySelectorAll("#messages > *")) document.getElementById("messages").append(message);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    if (fresh.dataset.status !== old.dataset.status) announce(fresh.dataset.status);
+    dress();
+    const over = [...fresh.querySelectorAll("time[data-until]")].some((timer) => timer.dataset.until <= serverNow());
+    if (!over) zeros = 0;
+  };
+
+  const watch = () => {
+    if ("poll" in document.getElementById("main").dataset) refreshSoon(pollWait);
+    tick();
+  };
+
+  // Moments in the reader's own time zone, and pictures that came.
+
+  const dress = () => {
+    const language = document.documentElement.lang;
+    const inWords = (date) => {
+      const words = new Intl.DateTimeFormat(language, {
+        year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
+        second: date.getSeconds() ? "2-digit" : undefined, hourCycle: "h23",
+      });
+      const zone = new Intl.DateTimeFormat(language, { timeZoneName: "short" }).formatToParts(date);
+      return `${words.format(date)} ${zone.find((part) => part.type === "timeZoneName").value}`;
+    };
+    for (const moment of document.querySelectorAll("time[data-local]")) {
+      moment.title = moment.textContent;
+      moment.textContent = inWords(new Date(moment.dateTime));
+      delete moment.dataset.local;
+    }
+    for (const picture of document.querySelectorAll(".picture img, .avatar img")) {
+      const settle = () => {
+        if (picture.naturalWidth) picture.dataset.loaded = "";
+        else picture.remove();
+      };
+      if (picture.complete) settle();
+      picture.addEventListener("load", settle);
+      picture.addEventListener("error", settle);
+    }
+  };
+
+  // A second press of a button is taken as the first, for a while; after that it counts again, so no button is ever dead.
+
+  const busy = new Map();
+  const release = (form) => {
+    const kept = busy.get(form);
+    if (!kept) return;
+    busy.delete(form);
+    clearTimeout(kept.timer);
+    kept.button.removeAttribute("aria-busy");
+    kept.button.textContent = kept.text;
+  };
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (busy.has(form)) {
+      event.preventDefault();
+      return;
+    }
+    const button = event.submitter;
+    if (!button?.dataset.busy) return;
+    busy.set(form, { button, text: button.textContent, timer: setTimeout(() => release(form), BUSY) });
+    button.setAttribute("aria-busy", "true");
+    button.textContent = button.dataset.busy;
+  });
+
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    [...busy.keys()].forEach(release);
+    syncClock();
+    refreshSoon(() => 0);
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    syncClock().then(watch);
+  });
+
+  document.documentElement.dataset.scripted = "";
+  dress();
+  watch();
+  setInterval(tick, 200);
+  if (document.querySelector("time[data-until]")) syncClock();
+})();

@@ -1,0 +1,78 @@
+"""A real browser, and people who use it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from storefront.domain.account import Account
+from storefront.local.shop import LocalShop
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NO_BROWSER = "NO BROWSER: none of " + ", ".join(BROWSERS) + " is on the PATH, so the pages were not tested"
+QUIET = [
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PASSWORD = "secret123"
+
+Visitor = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(NO_BROWSER)
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        expect.set_options(timeout=15_000)
+        started = playwright.chromium.launch(executable_path=program, args=QUIET + sandbox)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser, real_shop: LocalShop) -> Iterator[Visitor]:
+    """Makes visitors: a page of a browser of their own. No script of theirs may fail."""
+    contexts = []
+    faults: list[str] = []
+
+    def make(*, script: bool = True, width: int = 1280, language: str = "en", **more: Any) -> Page:
+        context = browser.new_context(
+            base_url=real_shop.url, java_script_enabled=script, locale={"en": "en-GB", "zh": "zh-CN"}[language],
+            viewport={"width": width, "height": 800}, timezone_id="Asia/Shanghai", **more,
+        )  # fmt: skip
+        context.set_default_timeout(15_000)
+        context.on("weberror", lambda fault: faults.append(str(fault.error)))
+        contexts.append(context)
+        return context.new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+@pytest.fixture
+def log_in() -> Callable[[Page, Account], None]:
+    """Logs a visitor in."""
+
+    def do(page: Page, account: Account) -> None:
+        page.goto("/login")
+        page.get_by_label("Name", exact=True).or_(page.get_by_label("用户名", exact=True)).fill(account.name)
+        page.get_by_label("Password", exact=True).or_(page.get_by_label("密码", exact=True)).fill(PASSWORD)
+        page.locator("main form button").click()
+        page.wait_for_url("**/")
+
+    return do
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it loudly if there was no browser."""
+    if any(NO_BROWSER in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(NO_BROWSER, red=True, bold=True)

@@ -1,0 +1,229 @@
+"""Every page: forms that forgive, two languages, and nothing that axe, a small phone or a keyboard stumbles over."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from storefront.domain.account import Account
+from storefront.domain.sale import Sale
+from storefront.services import buying, paying
+from storefront.shop import Shop
+from tests.browser.conftest import Visitor
+from tests.conftest import unique
+
+MORE_OF_THE_SAME = [["li.card:nth-child(n+4)"], ["li.row:nth-child(n+6)"]]  # other tests' sales fill the lists
+MONTHS_AWAY = 90 * 86400
+LONG = "Extraordinarily-long-product-name-without-any-place-to-break-it 降噪耳机"
+
+
+@dataclass
+class Street:
+    """Something of each kind to look at, and who may look at it."""
+
+    account: Account
+    pages: dict[str, str]
+
+
+PUBLIC = ["home", "live", "upcoming", "all held", "sold out", "ended", "register", "login", "error"]
+PRIVATE = [
+    "home, logged in", "live, logged in", "limit reached", "orders", "pending", "paid", "cancelled", "free",
+    "create", "no orders",
+]  # fmt: skip
+WRONG = ["register, wrong", "create, wrong"]
+ALL = [*PUBLIC, *PRIVATE, *WRONG]
+
+
+@pytest.fixture
+def street(shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]) -> Street:
+    account, other = somebody(), somebody()
+
+    def at(sale: Sale) -> str:
+        return f"/miaosha/{quote(sale.product, safe='')}"
+
+    live = a_sale(num=1000, product=unique(LONG), description="一行\n另一行", limit=2, price=10**11)
+    upcoming, ended = a_sale(begins=3600, ends=MONTHS_AWAY), a_sale(begins=-100, ends=-10)
+    held, sold, free = a_sale(), a_sale(), a_sale(price=None)
+    limited = a_sale(num=9, image="http://127.0.0.1:9/none.png")
+    buying.buy(shop, other, held.product)
+    paying.pay(shop, other, buying.buy(shop, other, sold.product).order)
+    orders = {name: buying.buy(shop, account, sale.product).order for name, sale in (
+        ("pending", limited), ("paid", a_sale()), ("cancelled", a_sale()), ("free", free),
+    )}  # fmt: skip
+    for order in orders.values():
+        buying.placed_order_of(shop, account, order)
+    paying.pay(shop, account, orders["paid"])
+    paying.cancel(shop, account, orders["cancelled"])
+    return Street(account, {
+        "home": "/", "live": at(live), "upcoming": at(upcoming), "all held": at(held), "sold out": at(sold),
+        "ended": at(ended), "register": "/register", "login": "/login", "error": "/no/such/page",
+        "home, logged in": "/", "live, logged in": at(live), "limit reached": at(limited), "orders": "/orders",
+        **{name: f"/orders/{order}" for name, order in orders.items()},
+        "create": "/createmiaosha", "no orders": "/orders?cursor=1000",
+        "register, wrong": "/register", "create, wrong": "/createmiaosha",
+    })  # fmt: skip
+
+
+@pytest.fixture
+def go_to(street: Street, log_in: Callable[..., None]) -> Callable[[Page, str], None]:
+    """Leads a visitor to the page of a name."""
+
+    def go(page: Page, name: str) -> None:
+        if name in PRIVATE or name == "create, wrong":
+            log_in(page, street.account)
+        page.goto(street.pages[name])
+        if name in WRONG:
+            page.locator("main form button").click()
+            expect(page.locator("#summary")).to_be_visible()
+
+    return go
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ALL)
+def test_axe_finds_nothing(visitor: Visitor, go_to: Callable[..., None], name: str, scheme: str) -> None:
+    page = visitor(color_scheme=scheme, language={"light": "en", "dark": "zh"}[scheme])
+    go_to(page, name)
+    found = Axe().run(page, context={"exclude": MORE_OF_THE_SAME})
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", ALL)
+def test_a_small_phone_shows_it_whole_with_room_for_fingers(
+    visitor: Visitor, go_to: Callable[..., None], name: str, language: str
+) -> None:
+    page = visitor(width=320, language=language)
+    go_to(page, name)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    low = page.evaluate(
+        """[...document.querySelectorAll("button, .button, header a, .control, summary")]
+        .filter((element) => element.offsetParent && element.getBoundingClientRect().height < 44)
+        .map((element) => element.outerHTML)"""
+    )
+    assert not low
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_nothing_moves_while_a_countdown_runs(visitor: Visitor, a_sale: Callable[..., Sale], width: int) -> None:
+    sale, page = a_sale(begins=60 * 60 + 3, ends=MONTHS_AWAY), visitor(width=width)  # an hour ends on the way
+    page.goto(f"/miaosha/{quote(sale.product)}")
+    page.evaluate(
+        """() => { window.moved = 0; new PerformanceObserver((list) => {
+          for (const shift of list.getEntries()) window.moved += shift.value;
+        }).observe({ type: "layout-shift", buffered: true }); }"""
+    )
+    hours, minutes = page.locator("time[data-until] b").nth(1), page.locator("time[data-until] b").nth(2)
+    expect(hours).to_have_text("00")
+    expect(minutes).to_have_text("59")
+    assert page.evaluate("window.moved") == 0
+
+
+def test_a_wrong_form_keeps_what_was_typed_and_leads_to_the_field(visitor: Visitor) -> None:
+    page = visitor()
+    page.goto("/register")
+    page.get_by_label("Name", exact=True).fill("Ann <b>")
+    page.get_by_label("Age", exact=True).fill("twelve")
+    page.get_by_label("Address", exact=True).fill("1 Main Street")
+    page.get_by_label("Picture").fill("picture.png")
+    page.get_by_label("Password", exact=True).fill("12345")
+    page.locator("main form button").click()
+    summary = page.get_by_role("alert")
+    expect(summary.get_by_role("link")).to_have_count(3)
+    expect(page).to_have_title(re.compile("^Error"))
+    typed = {"Name": "Ann <b>", "Age": "twelve", "Address": "1 Main Street", "Picture": "picture.png", "Password": ""}
+    for label, value in typed.items():
+        expect(page.get_by_label(label, exact=label != "Picture")).to_have_value(value)
+    summary.get_by_role("link", name="Age: This must be a whole number.").click()
+    age = page.get_by_label("Age", exact=True)
+    expect(age).to_be_focused()
+    expect(age).to_have_attribute("aria-invalid", "true")
+    expect(age).to_have_accessible_description("This must be a whole number.")
+
+
+def test_a_merchants_wrong_form_keeps_times_zone_and_choices(visitor: Visitor) -> None:
+    page = visitor(script=False)
+    page.goto("/createmiaosha")
+    page.get_by_label("Product", exact=True).fill(unique("灯"))
+    page.get_by_label("Units", exact=True).fill("3")
+    page.get_by_label("Producer", exact=True).fill("Lampe")
+    page.get_by_label("Limit per shopper").fill("4")
+    page.get_by_label("Price").fill("12.50")
+    page.get_by_label("Currency", exact=True).select_option("EUR")
+    page.get_by_label("Begins", exact=True).fill("2100-01-02T10:00")
+    page.get_by_label("Ends", exact=True).fill("2100-01-02T09:00")
+    page.get_by_label("Time zone", exact=True).select_option("Europe/Berlin")
+    page.get_by_role("button", name="Open the sale").click()
+    expect(page.get_by_role("alert").get_by_role("link")).to_have_text(["Price: This must be a whole number."])
+    page.get_by_label("Price").fill("1250")
+    page.get_by_role("button", name="Open the sale").click()
+    expect(page.get_by_role("alert").get_by_role("link")).to_have_text([re.compile("^Limit"), re.compile("^Ends")])
+    expect(page.get_by_label("Begins", exact=True)).to_have_value("2100-01-02T10:00")
+    expect(page.get_by_label("Time zone", exact=True)).to_have_value("Europe/Berlin")
+    expect(page.get_by_label("Currency", exact=True)).to_have_value("EUR")
+    page.get_by_label("Limit per shopper").fill("")
+    page.get_by_label("Ends", exact=True).fill("2100-01-02T11:00")
+    page.get_by_role("button", name="Open the sale").click()
+    expect(page.locator("main")).to_contain_text("€12.50")
+    expect(page.locator("main")).to_contain_text("Jan 2, 2100, 9:00:00")  # ten o'clock in Berlin, in UTC
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_language_chosen_is_remembered_and_the_page_stays(
+    visitor: Visitor, a_sale: Callable[..., Sale], width: int
+) -> None:
+    sale, page = a_sale(product=unique("50% off / 手机?")), visitor(language="en", width=width)
+    page.goto(f"/miaosha/{quote(sale.product, safe='')}")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(page.get_by_role("heading", level=1)).to_have_text(sale.product)
+    page.goto("/")
+    expect(page.get_by_role("link", name="注册")).to_be_visible()
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("link", name="Register")).to_be_visible()
+
+
+def test_moments_are_in_the_readers_time_or_say_that_they_are_utc(
+    visitor: Visitor, a_sale: Callable[..., Sale]
+) -> None:
+    sale = a_sale(begins=3600, ends=7200)
+    for script, zone in ((True, "GMT+8"), (False, "UTC")):
+        page = visitor(script=script)
+        page.goto(f"/miaosha/{quote(sale.product)}")
+        expect(page.locator("dd time").first).to_have_text(re.compile(re.escape(zone) + "$"))
+
+
+def test_without_script_no_countdown_stands_still(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
+    sale, page = a_sale(begins=3600, ends=7200), visitor(script=False)
+    page.goto(f"/miaosha/{quote(sale.product)}")
+    expect(page.locator(".countdown")).to_be_hidden()
+    expect(page.get_by_role("link", name="Check again")).to_be_visible()
+
+
+def test_a_keyboard_skips_to_the_content(visitor: Visitor) -> None:
+    page = visitor()
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_picture_that_cannot_be_had_leaves_its_letter(
+    visitor: Visitor, a_sale: Callable[..., Sale], script: bool
+) -> None:
+    sale, page = a_sale(image="http://127.0.0.1:9/none.png"), visitor(script=script)
+    page.goto(f"/miaosha/{quote(sale.product)}")
+    expect(page.locator(".picture-letter")).to_have_text(sale.product[0])
+    picture = page.locator(".picture img")
+    if script:
+        expect(picture).to_have_count(0)
+    else:
+        expect(picture).to_have_attribute("referrerpolicy", "no-referrer")
