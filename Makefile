@@ -13,7 +13,7 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format types requirements clean
+.PHONY: help run demo test lint format types translations requirements clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -39,6 +39,13 @@ format: $(TESTS) ## put the code into its one format
 
 types: $(TESTS) ## check the types
 	$(BIN)/mypy
+
+translations: $(TESTS) ## bring the Chinese catalogue up to date with the sentences in the code
+	@mkdir -p var
+	$(BIN)/pybabel -q extract -F babel.cfg -k _ -k N_ -k lazy_gettext --no-location -o var/messages.pot .
+	$(BIN)/pybabel -q update -i var/messages.pot -d storefront/translations --no-fuzzy-matching --ignore-obsolete \
+		--ignore-pot-creation-date --width 120
+	$(BIN)/pybabel -q compile -d storefront/translations
 
 requirements: $(TESTS) ## pin requirements*.in into requirements*.txt (UPGRADE=1 takes newer versions)
 	$(UV_COMPILE) requirements.in --output-file requirements.txt

@@ -149,3 +149,11 @@ def a_sale(shop: Shop) -> Callable[..., Sale]:
 def root() -> Path:
     """The project's folder."""
     return Path(__file__).parent.parent
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly which tests could not be run here, and why."""
+    for report in terminalreporter.stats.get("skipped", []):
+        if "NO BROWSER" in str(report.longrepr):
+            terminalreporter.write_line(f"{report.longrepr}", red=True, bold=True)
+            return

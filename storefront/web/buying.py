@@ -77,7 +77,7 @@ def pay(order_id: str) -> Any:
     asking = shopper()
     checked_nothing_else()
     found = paying.pay(shop(), asking, order_id)
-    say(gettext("Paid. Thank you!"))
+    say(gettext("Paid. Thank you!") if found.amount else gettext("Confirmed. Thank you!"))
     return reply(show.order_for_programs(found), then=url_for(".order", order_id=order_id))
 
 

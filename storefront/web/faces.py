@@ -7,6 +7,7 @@ turned into what a form would have sent, after its types are checked, so that on
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -241,8 +242,8 @@ def _refusal_as_json(refusal: errors.Refused) -> Response:
 
 def _refusal_as_page(refusal: errors.Refused, status: int) -> Response:
     if isinstance(refusal, errors.InvalidToken):
-        wanted = g.get("back") or (request.full_path.rstrip("?") if request.method == "GET" else None)
-        flash(sentence_of(refusal))
+        wanted = g.get("back") or (quote(request.path) if request.method == "GET" else None)
+        flash(sentence_of(refusal), "note")
         return current_app.make_response(redirect(url_for("accounts.login", next=wanted), 303))
     if "again" in g:
         page, context = g.again
@@ -305,8 +306,10 @@ def _redis_is_away(fault: RedisError) -> Any:
     return refuse(errors.Recovering())
 
 
-def _unexpected(_: Exception) -> Any:
-    current_app.logger.error("an unexpected fault")
+def _unexpected(fault: Exception) -> Any:
+    current_app.logger.error("an unexpected fault", exc_info=fault)
+    g.pop("again", None)  # the page that was to be shown again may be what failed
+    g.account = None
     sentence = N_("Something went wrong on our side; it is noted. Please try again.")
     return refuse(_Fault("fault", sentence), 503, {"Retry-After": "5"})
 

@@ -15,6 +15,7 @@ from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import Form, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields import Field
+from wtforms.form import BaseForm
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
 
 from storefront.domain import text
@@ -65,6 +66,11 @@ class WholeNumberField(IntegerField):
             self.data = None
             raise ValueError(gettext("This must be a whole number."))
         super().process_formdata(valuelist)
+
+    def pre_validate(self, _form: BaseForm) -> None:
+        """What isn't a number needn't be told that it is out of range."""
+        if self.process_errors:
+            raise StopValidation
 
 
 class MomentField(WholeNumberField):

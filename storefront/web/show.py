@@ -1,4 +1,7 @@
-"""How values are shown: sales and orders as JSON, money, moments and notices in words."""
+"""How values are shown: sales and orders as JSON, money, moments and notices in words.
+
+Filters take the template's context only so that Jinja doesn't compute them once, in the first reader's language.
+"""
 
 import secrets
 from datetime import UTC, datetime
@@ -9,6 +12,8 @@ from urllib.parse import quote
 from babel.numbers import get_currency_precision
 from flask import Flask, request, url_for
 from flask_babel import format_currency, format_datetime, gettext
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from werkzeug.routing import PathConverter
 
 from storefront.domain import text
@@ -74,17 +79,20 @@ def _counted(count: int) -> str:
     return _NUMERALS[count] if count <= 10 else str(count)
 
 
-def money(minor: int, currency: str) -> str:
+@pass_context
+def money(_: Context, minor: int, currency: str) -> str:
     """An amount in minor units, in the reader's way of writing money."""
     return str(format_currency(Decimal(minor).scaleb(-get_currency_precision(currency)), currency))
 
 
-def moment(seconds: float) -> str:
+@pass_context
+def moment(_: Context, seconds: float) -> str:
     """A moment in Unix seconds, in the reader's way of writing dates, in UTC; script turns it into local time."""
     return str(format_datetime(datetime.fromtimestamp(min(seconds, 253402300799), UTC), "medium")) + " UTC"
 
 
-def span(seconds: int) -> str:
+@pass_context
+def span(_: Context, seconds: int) -> str:
     """A length of time in words."""
     if seconds % 3600 == 0:
         return str(gettext("%(count)s h", count=seconds // 3600))

@@ -11,7 +11,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 
 from storefront.domain.account import Account
 from storefront.domain.errors import InvalidToken, Refused
-from storefront.services import accounts, tokens
+from storefront.services import accounts, selling, tokens
 from storefront.web.faces import given_token, is_program, shop
 
 login_manager = LoginManager()
@@ -98,4 +98,5 @@ def init_app(app: Flask) -> None:
 
     @app.context_processor
     def visitor() -> dict[str, Any]:
-        return {"account": someone() if not is_program() else None}
+        account = someone() if not is_program() else None
+        return {"account": account, "may_open_sales": selling.may_open_sales(shop(), account)}

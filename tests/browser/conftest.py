@@ -70,9 +70,3 @@ def log_in() -> Callable[[Page, Account], None]:
         page.wait_for_url("**/")
 
     return do
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it loudly if there was no browser."""
-    if any(NO_BROWSER in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
-        terminalreporter.write_line(NO_BROWSER, red=True, bold=True)
