@@ -47,19 +47,19 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
             if shop.orders.confirmed(order, reservation.epoch):
                 return purchase
             raise PurchaseLost
-    shop.ledger.append(
-        Requested(
-            at=reservation.at,
-            sale=sale,
-            order=order,
-            shopper=shopper.id,
-            shopper_name=shopper.name,
-            epoch=reservation.epoch,
-            pay_by=reservation.pay_by,
-        )
+    request = Requested(
+        at=reservation.at,
+        sale=sale,
+        order=order,
+        shopper=shopper.id,
+        shopper_name=shopper.name,
+        epoch=reservation.epoch,
+        pay_by=reservation.pay_by,
     )
+    shop.ledger.append(request)
     if not shop.orders.confirmed(order, reservation.epoch):
         raise Recovering
+    shop.orders.index([request])  # the worker does so too; the shopper may look before it comes to that
     return purchase
 
 

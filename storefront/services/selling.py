@@ -8,13 +8,13 @@ from storefront.domain.account import Account
 from storefront.domain.errors import LedgerDown, NoSuchSale, NotAMerchant, SaleNameTaken, SaleNotStored
 from storefront.domain.ids import new_sale_id
 from storefront.domain.records import Opened
-from storefront.domain.sale import Phase, Sale, Terms
+from storefront.domain.sale import Sale, Terms
 from storefront.shop import Shop
 
 APPLY_TIMEOUT = 5.0
 """Seconds to wait for the order worker to apply a change."""
 
-PAGE = 20
+PAGE = 24
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def sale_of(shop: Shop, product: str) -> Sale:
 
 @dataclass(frozen=True)
 class Window:
-    """The shop's window: live sales, upcoming ones, a page of ended ones, and the cursor of the next page."""
+    """A page of the shop's window, and the cursor of the next page."""
 
     live: list[Sale]
     upcoming: list[Sale]
@@ -83,15 +83,17 @@ class Window:
 
 
 def shop_window(shop: Shop, cursor: int = 0) -> Window:
-    """What the home page shows. Behind a cursor stand only further ended sales."""
+    """A page of all sales: live ones, the newest in front; upcoming, the next in front; ended, the latest in front."""
     now = shop.memory.now_ms() // 1000
-    running = [] if cursor else shop.sales.running(now)
-    ended = shop.sales.over(now, cursor, PAGE + 1)
+    running = shop.sales.running(now)
+    live = sorted((one for one in running if one[1] <= now), key=lambda one: -one[1])
+    upcoming = sorted((one for one in running if one[1] > now), key=lambda one: one[1])
+    ids = [sale_id for sale_id, _ in live + upcoming][cursor : cursor + PAGE + 1]
+    ids += shop.sales.ended(now, max(0, cursor - len(running)), PAGE + 1 - len(ids))
+    sales = shop.sales.some(ids[:PAGE])
     return Window(
-        live=[sale for sale in running if sale.phase(now) is not Phase.UPCOMING],
-        upcoming=sorted(
-            (sale for sale in running if sale.phase(now) is Phase.UPCOMING), key=lambda sale: sale.terms.begins
-        ),
-        ended=ended[:PAGE],
-        next_cursor=cursor + PAGE if len(ended) > PAGE else None,
+        live=[sale for sale in sales if sale.terms.begins <= now < sale.terms.ends],
+        upcoming=[sale for sale in sales if now < sale.terms.begins],
+        ended=[sale for sale in sales if sale.terms.ends <= now],
+        next_cursor=cursor + PAGE if len(ids) > PAGE else None,
     )

@@ -36,6 +36,9 @@ def product(name: str) -> str:
     return f"{{{tag_of_product(name)}}}:product:{name}"
 
 
+SALES_BY_BEGIN = "sales:by_begin"
+"""Sorted set: every sale → the beginning of its window (Unix seconds)."""
+
 SALES_BY_END = "sales:by_end"
 """Sorted set: every sale → the end of its window (Unix seconds)."""
 

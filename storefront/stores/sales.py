@@ -73,23 +73,27 @@ class Sales:
         sale_id = self.id_of(product)
         return self.get(sale_id) if sale_id else None
 
-    def _listed(self, ids: list[str]) -> list[Sale]:
+    def some(self, ids: list[str]) -> list[Sale]:
+        """Several sales, in the order of ``ids``."""
         found = self._memory.hashes([keys.sale(sale_id) for sale_id in ids])
         return [_sale(sale_id, fields) for sale_id, fields in zip(ids, found, strict=True) if fields]
 
-    def running(self, now: int, most: int = 200) -> list[Sale]:
-        """Live and upcoming sales, the ones that end first in front."""
+    def running(self, now: int) -> list[tuple[str, int]]:
+        """The sales that haven't ended: pairs of id and when they begin (Unix seconds)."""
         redis = self._memory.redis
-        return self._listed(cast("list[str]", redis.zrangebyscore(keys.SALES_BY_END, f"({now}", "+inf", 0, most)))
+        ids = cast("list[str]", redis.zrangebyscore(keys.SALES_BY_END, f"({now}", "+inf"))
+        begins = redis.zmscore(keys.SALES_BY_BEGIN, ids) if ids else []
+        return [(sale_id, int(begin or 0)) for sale_id, begin in zip(ids, begins, strict=True)]
 
-    def over(self, now: int, start: int, most: int) -> list[Sale]:
-        """Ended sales, the latest in front, from the ``start``-th on."""
+    def ended(self, now: int, start: int, most: int) -> list[str]:
+        """Ids of ended sales, the latest in front, from the ``start``-th on."""
         redis = self._memory.redis
-        return self._listed(cast("list[str]", redis.zrevrangebyscore(keys.SALES_BY_END, now, "-inf", start, most)))
+        return cast("list[str]", redis.zrevrangebyscore(keys.SALES_BY_END, now, "-inf", start, most))
 
     def index(self, sale: Opened, partition: int) -> None:
         """Put a sale that was opened into the lists. May run twice."""
         pipeline = self._memory.redis.pipeline(transaction=False)
+        pipeline.zadd(keys.SALES_BY_BEGIN, {sale.sale: sale.begins})
         pipeline.zadd(keys.SALES_BY_END, {sale.sale: sale.ends})
         pipeline.sadd(keys.sales_of_partition(partition), sale.sale)
         pipeline.execute()

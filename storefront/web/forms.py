@@ -62,7 +62,9 @@ class WholeNumberField(IntegerField):
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Take what was typed."""
-        if valuelist and not re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", valuelist[0]):
+        if not "".join(valuelist).strip():
+            return  # nothing was typed; whether that will do is for the validators
+        if not re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", valuelist[0]):
             self.data = None
             raise ValueError(gettext("This must be a whole number."))
         super().process_formdata(valuelist)

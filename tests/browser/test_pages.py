@@ -99,6 +99,7 @@ def test_a_small_phone_shows_it_whole_with_room_for_fingers(
 ) -> None:
     page = visitor(width=320, language=language)
     go_to(page, name)
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     low = page.evaluate(
         """[...document.querySelectorAll("button, .button, header a, .control, summary")]

@@ -1,5 +1,6 @@
 """Opening sales and looking at them, in both faces."""
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -81,9 +82,22 @@ def test_any_name_has_an_address(face: Face, name: str) -> None:
 
 def test_the_window_lists_live_upcoming_and_ended_sales(face: Face, a_sale: Callable[..., Sale]) -> None:
     sales = [a_sale(), a_sale(begins=600), a_sale(begins=-100, ends=-50)]
-    page = face.get("/")
+    pages = ""
+    address: str | None = "/"
+    while address:
+        page = face.get(address)
+        pages += page.text
+        more = re.search(r'href="(/\?cursor=\d+)"', page.text)
+        address = page.json.get("next") if page.json else more and more.group(1)
     for sale in sales:
-        assert sale.product in page.text
+        assert sale.product in pages
+
+
+def test_the_newest_live_sale_stands_in_front(app: Flask, a_sale: Callable[..., Sale]) -> None:
+    a_sale(begins=-50)
+    newest = a_sale(begins=-1)
+    listed = Program(app).get("/").json["sales"]
+    assert next(sale["name"] for sale in listed if sale["state"] == "live") == newest.product
 
 
 def test_an_unknown_product_is_not_found(face: Face) -> None:
