@@ -1,5 +1,6 @@
 """The operator's command line: `flask --app wsgi merchant grant NAME`, and the like."""
 
+import sys
 from typing import Any
 
 import click
@@ -7,7 +8,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from storefront.domain.errors import Refused
-from storefront.services import accounts
+from storefront.services import accounts, auditing
 
 merchant = AppGroup("merchant", help="Who may open sales.")
 account = AppGroup("account", help="Accounts.")
@@ -42,7 +43,40 @@ def delete(name: str) -> None:
     _done(accounts.delete, name, f"The account {name} is deleted.")
 
 
+@click.command("audit")
+@click.argument("product", required=False)
+def audit(product: str | None) -> None:
+    """Compare Redis with the ledger, for every sale or that of PRODUCT. Exit status 1 if something doesn't add up."""
+    shop = current_app.extensions["shop"]
+    with click.progressbar(length=1, label="reading the ledger", file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = max(1, total)
+            bar.update(done - bar.pos)
+
+        try:
+            findings = auditing.audit(shop, progress)
+        except Refused as refusal:
+            raise click.ClickException(refusal.sentence % refusal.facts) from refusal
+    shown = [found for found in findings if product is None or found.sale.product == product]
+    if product is not None and not shown:
+        raise click.ClickException(f"There is no sale of “{product}”.")
+    for found in sorted(shown, key=lambda found: found.sale.terms.begins):
+        units = found.sale.units
+        click.echo(
+            f"{'differs' if found.differences else 'adds up'}  {found.sale.id}  left {units.left} + reserved "
+            f"{units.reserved} + unpaid {units.unpaid} + paid {units.paid} = {units.total} of {found.sale.terms.num}  "
+            f"{found.sale.product}"
+        )
+        for difference in found.differences:
+            click.echo(f"    {difference}")
+    differing = sum(bool(found.differences) for found in shown)
+    click.echo(f"{len(shown)} sales, {differing} of them differ.")
+    sys.exit(1 if differing else 0)
+
+
 def init_app(app: Flask) -> None:
     """Give ``app`` its commands."""
     app.cli.add_command(merchant)
     app.cli.add_command(account)
+    app.cli.add_command(audit)

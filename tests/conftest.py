@@ -52,8 +52,8 @@ def eventually(look: Callable[[], Any], timeout: float = 30) -> Any:
 
 @pytest.fixture(scope="session")
 def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
-    """A running shop: Redis, broker, order worker, sweep, web."""
-    with LocalShop(tmp_path_factory.mktemp("shop"), env=SETTINGS) as shop:
+    """A running shop: Redis, broker, order worker, sweep, two web processes."""
+    with LocalShop(tmp_path_factory.mktemp("shop"), web_processes=2, env=SETTINGS) as shop:
         yield shop
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from functools import cache
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkProcess
 
 from redis import Redis
 from rq import Queue, SimpleWorker
@@ -69,6 +69,7 @@ def work() -> None:
 def _begin_half() -> None:
     """End with the parent, even if it is killed; Ctrl-C in a terminal is the parent's to answer."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_follow, args=[parent], daemon=True).start()
@@ -81,9 +82,10 @@ def _follow(parent: multiprocessing.process.BaseProcess) -> None:
 
 def run(stop: threading.Event) -> None:
     """Keep the timer and the worker alive until ``stop`` is set; either that ends is started again."""
-    context = multiprocessing.get_context("spawn")
+    # nothing is open yet that a fork could share, and importing everything twice more takes seconds
+    context = multiprocessing.get_context("fork")
     halves = {"tick": tick, "work": work}
-    running: dict[str, SpawnProcess] = {}
+    running: dict[str, ForkProcess] = {}
     while not stop.is_set():
         for name, target in halves.items():
             process = running.get(name)
