@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from storefront.domain.errors import Refused
 from storefront.services import accounts, auditing
@@ -45,6 +45,7 @@ def delete(name: str) -> None:
 
 @click.command("audit")
 @click.argument("product", required=False)
+@with_appcontext
 def audit(product: str | None) -> None:
     """Compare Redis with the ledger, for every sale or that of PRODUCT. Exit status 1 if something doesn't add up."""
     shop = current_app.extensions["shop"]
