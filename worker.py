@@ -9,6 +9,8 @@ import signal
 import sys
 import threading
 
+from redis.exceptions import RedisError
+
 from storefront import config
 from storefront.domain.errors import LedgerDown
 from storefront.shop import Shop
@@ -23,13 +25,16 @@ def orders(stop: threading.Event) -> None:
     shop = Shop(config.from_environment())
     while not stop.is_set():
         try:
+            shop.memory.ping()
             shop.ledger.ensure_topics()
-            break
+        except RedisError as fault:
+            print(f"Redis does not answer (STOREFRONT_REDIS_URL): {fault}; trying again", flush=True)
         except LedgerDown:
             print(f"no Kafka broker answers at {shop.config.kafka} (STOREFRONT_KAFKA); trying again", flush=True)
-            stop.wait(2)
-    print("ready: applying the ledger", flush=True)
-    OrderWorker(shop).run(stop)
+        else:
+            print("ready: applying the ledger", flush=True)
+            OrderWorker(shop).run(stop)
+        stop.wait(2)
     shop.close()
 
 
@@ -43,7 +48,7 @@ def sweeps(stop: threading.Event) -> None:
 def main() -> int:
     """Run the worker that the command line names. Returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it, we say in a sentence of our own
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -33,6 +33,7 @@ def create_app(config: Config) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["shop"] = Shop(config)
+    app.before_request(faces.bound_body)
     show.init_app(app)
     who.init_app(app)
     limits.init_app(app, config)

@@ -1,13 +1,16 @@
 """The operator's command line: `flask --app wsgi merchant grant NAME`, and the like."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from redis.exceptions import RedisError
 
-from storefront.domain.errors import Refused
+from storefront.domain.errors import LedgerDown, Refused
 from storefront.services import accounts, auditing
 
 merchant = AppGroup("merchant", help="Who may open sales.")
@@ -15,11 +18,24 @@ account = AppGroup("account", help="Accounts.")
 
 
 def _done(change: Any, name: str, sentence: str) -> None:
-    try:
+    with _sentences():
         change(current_app.extensions["shop"], name)
+    click.echo(sentence)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Faults as one sentence each, with exit status 1."""
+    try:
+        yield
+    except LedgerDown as fault:
+        raise click.ClickException("Kafka does not answer (STOREFRONT_KAFKA).") from fault
+    except RedisError as fault:
+        raise click.ClickException(f"Redis does not answer (STOREFRONT_REDIS_URL): {fault}") from fault
     except Refused as refusal:
         raise click.ClickException(refusal.sentence % refusal.facts) from refusal
-    click.echo(sentence)
+    except UnicodeError as fault:
+        raise click.ClickException("This name is not text in UTF-8.") from fault
 
 
 @merchant.command("grant")
@@ -55,10 +71,8 @@ def audit(product: str | None) -> None:
             bar.length = max(1, total)
             bar.update(done - bar.pos)
 
-        try:
+        with _sentences():
             findings = auditing.audit(shop, progress)
-        except Refused as refusal:
-            raise click.ClickException(refusal.sentence % refusal.facts) from refusal
     shown = [found for found in findings if product is None or found.sale.product == product]
     if product is not None and not shown:
         raise click.ClickException(f"There is no sale of “{product}”.")

@@ -6,6 +6,7 @@ What is required has no default and stops the start with its name.
 from dataclasses import dataclass
 
 from environs import EnvError, FileAwareEnv, validate
+from limits import parse_many
 
 SECRET_LENGTH = 32
 WELL_KNOWN_SECRETS = ("change", "secret", "example", "default", "dev", "test", "password")
@@ -54,6 +55,23 @@ def _secret_flaw(secret: str) -> str | None:
     return None
 
 
+def _limit(env: FileAwareEnv, name: str, default: str) -> str:
+    given = env.str(name, default)
+    try:
+        parse_many(given)
+    except ValueError as fault:
+        raise BadConfig(
+            f"STOREFRONT_{name} is “{given}”, which is no limit. Write it like: 10/minute;100/hour"
+        ) from fault
+    return given
+
+
+def _redis_url(given: str) -> str:
+    if not given.startswith(("redis://", "rediss://", "unix://")):
+        raise BadConfig(f"STOREFRONT_REDIS_URL is “{given}”; it must begin with redis://, rediss:// or unix://")
+    return given
+
+
 def _other_database(url: str, number: int) -> str:
     base, _, database = url.rpartition("/")
     return f"{base}/{number}" if database.isdigit() else f"{url.rstrip('/')}/{number}"
@@ -69,7 +87,7 @@ def from_environment() -> Config:
         secret = env.str("SECRET")
         if flaw := _secret_flaw(secret):
             raise BadConfig(f"STOREFRONT_SECRET {flaw}. Set it to random text, for example from: openssl rand -hex 32")
-        redis_url = env.str("REDIS_URL")
+        redis_url = _redis_url(env.str("REDIS_URL"))
         positive = validate.Range(min=1)
         return Config(
             secret=secret,
@@ -88,12 +106,12 @@ def from_environment() -> Config:
             secure_cookies=not env.bool("INSECURE_COOKIES", False),
             password_memory=env.int("PASSWORD_MEMORY", Config.password_memory, validate=positive),
             send_timeout=env.float("SEND_TIMEOUT", Config.send_timeout, validate=validate.Range(min=0.1, max=30)),
-            limit_default=env.str("LIMIT_DEFAULT", Config.limit_default),
-            limit_register=env.str("LIMIT_REGISTER", Config.limit_register),
-            limit_login=env.str("LIMIT_LOGIN", Config.limit_login),
-            limit_sales=env.str("LIMIT_SALES", Config.limit_sales),
-            limit_buy_account=env.str("LIMIT_BUY_ACCOUNT", Config.limit_buy_account),
-            limit_buy_address=env.str("LIMIT_BUY_ADDRESS", Config.limit_buy_address),
+            limit_default=_limit(env, "LIMIT_DEFAULT", Config.limit_default),
+            limit_register=_limit(env, "LIMIT_REGISTER", Config.limit_register),
+            limit_login=_limit(env, "LIMIT_LOGIN", Config.limit_login),
+            limit_sales=_limit(env, "LIMIT_SALES", Config.limit_sales),
+            limit_buy_account=_limit(env, "LIMIT_BUY_ACCOUNT", Config.limit_buy_account),
+            limit_buy_address=_limit(env, "LIMIT_BUY_ADDRESS", Config.limit_buy_address),
         )
     except EnvError as fault:
-        raise BadConfig(f"{fault}. docs/operations.md lists every setting.") from fault
+        raise BadConfig(f"{str(fault).rstrip('.')}. docs/operations.md lists every setting.") from fault

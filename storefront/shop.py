@@ -1,6 +1,7 @@
 """The shop: its stores and gateways, opened once per process from the settings."""
 
 from storefront.config import Config
+from storefront.domain.errors import Recovering
 from storefront.gateways.ledger import Ledger
 from storefront.gateways.payments import PaymentProvider, Sandbox
 from storefront.stores.accounts import Accounts
@@ -24,6 +25,15 @@ class Shop:
             config.kafka, config.topic_prefix, config.partitions, config.replication, config.send_timeout
         )
         self.payments: PaymentProvider = Sandbox(self.memory.redis)
+
+    def is_open(self) -> bool:
+        """Whether the shop's memory is whole: every partition of the ledger is applied under the epoch in force."""
+        return self.positions.is_open(self.ledger.partitions)
+
+    def require_open(self) -> None:
+        """Raise Recovering if something that wasn't found may merely not be found yet."""
+        if not self.is_open():
+            raise Recovering
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -77,7 +77,7 @@ def config(real_shop: LocalShop) -> Config:
 def shop(config: Config) -> Iterator[Shop]:
     """The running shop's stores and ledger, opened in this process."""
     opened = Shop(config)
-    eventually(opened.positions.is_open)
+    eventually(opened.is_open)
     yield opened
     opened.close()
 

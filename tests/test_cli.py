@@ -41,6 +41,8 @@ def test_a_role_is_granted_and_revoked(app: Flask, shop: Shop, somebody: Callabl
         ({"STOREFRONT_KAFKA": None}, "STOREFRONT_KAFKA"),
         ({"STOREFRONT_PAYMENT_WINDOW": "soon"}, "STOREFRONT_PAYMENT_WINDOW"),
         ({"STOREFRONT_SALES_OPEN_TO": "all"}, "STOREFRONT_SALES_OPEN_TO"),
+        ({"STOREFRONT_LIMIT_LOGIN": "lots"}, "STOREFRONT_LIMIT_LOGIN"),
+        ({"STOREFRONT_REDIS_URL": "bla"}, "STOREFRONT_REDIS_URL"),
     ],
 )
 @pytest.mark.parametrize("door", [["-c", "import wsgi"], ["worker.py", "orders"]], ids=["web", "worker"])
@@ -62,3 +64,13 @@ def test_a_wrong_setting_stops_the_start_with_one_sentence(
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_command_without_redis_says_so_in_one_sentence(root: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STOREFRONT_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "merchant", "grant", "x"],
+        env={**kept, **GOOD}, cwd=root, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
+    assert "Redis does not answer" in done.stderr

@@ -11,6 +11,7 @@ from storefront.domain.errors import N_
 # Spoofing").
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers: letters and signs that show nothing
 _LINE_BREAKS = frozenset("\n\t")
 
 
@@ -24,9 +25,21 @@ def flaw(text: str, *, lines: bool = False) -> str | None:
     for char in text:
         if lines and char in _LINE_BREAKS:
             continue
-        if char in _BIDI or unicodedata.category(char) in _FORBIDDEN:
+        if char in _BIDI or unicodedata.category(char) in _FORBIDDEN or _no_character(char):
             return N_("Control characters are not allowed.")
     return None
+
+
+def _no_character(char: str) -> bool:
+    """Whether the code point is none of a character, for good (Unicode, section 23.7)."""
+    return ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF
+
+
+def name_flaw(name: str) -> str | None:
+    """Why nobody can have this name, as a sentence, or None. A name shows something."""
+    if name and all(char in _BLANK or unicodedata.category(char)[0] in "CZ" for char in name):
+        return N_("A name must show something.")
+    return flaw(name)
 
 
 def product_flaw(name: str) -> str | None:
@@ -37,4 +50,4 @@ def product_flaw(name: str) -> str | None:
     """
     if name in (".", ".."):
         return N_("A product cannot be named “.” or “..”.")
-    return flaw(name)
+    return name_flaw(name)

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -140,14 +141,16 @@ class Ledger:
             with self._making:
                 old, self._producer = self._producer, None
             if old is not None:
-                old.close(timeout=0)
+                with suppress(KafkaError):  # it could not send what it still holds; nobody was promised that
+                    old.close(timeout=0)
 
     def close(self) -> None:
         """Let go of the producer."""
         with self._making:
             old, self._producer = self._producer, None
         if old is not None:
-            old.close(timeout=self._send_timeout)
+            with suppress(KafkaError):
+                old.close(timeout=self._send_timeout)
 
     # Set-up and reading
 

@@ -51,8 +51,10 @@ def register(shop: Shop, profile: Profile, password: str) -> Account:
 
 
 def log_in(shop: Shop, name: str, password: str) -> Account:
-    """The account of these credentials. Raises WrongCredentials, at the same cost for an unknown name."""
+    """The account of these credentials. Raises Recovering, or WrongCredentials, which costs the same for any name."""
     account = shop.accounts.get(name)
+    if account is None:
+        shop.require_open()
     stored = account.password if account else None
     if not passwords.matches(password, stored, shop.config.password_memory) or account is None:
         raise WrongCredentials
@@ -65,10 +67,11 @@ def token_for(shop: Shop, account: Account) -> str:
 
 
 def holder_of(shop: Shop, token: str) -> Account:
-    """The account that a token names. Raises InvalidToken, also when the account is gone."""
+    """The account that a token names. Raises InvalidToken, also when the account is gone, and Recovering."""
     claims = tokens.read(token, shop.config.secret)
     account = known(shop, claims.name, claims.account)
     if account is None:
+        shop.require_open()
         raise InvalidToken
     return account
 

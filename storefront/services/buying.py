@@ -33,6 +33,7 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
     """
     sale = shop.sales.id_of(product)
     if sale is None:
+        shop.require_open()
         raise NoSuchSale
     order = repeatable_order_id(sale, shopper.id, key) if key else new_order_id(sale)
     shop.ledger.require()
@@ -66,6 +67,8 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
 def order_of(shop: Shop, shopper: Account, order_id: str) -> Order:
     """The shopper's order. Raises NoSuchOrder, also for somebody else's."""
     order = shop.orders.get(order_id) if is_order_id(order_id) else None
+    if order is None:
+        shop.require_open()
     if order is None or order.shopper != shopper.id:
         raise NoSuchOrder
     return order

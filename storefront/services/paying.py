@@ -2,7 +2,7 @@
 
 from storefront.domain import records
 from storefront.domain.account import Account
-from storefront.domain.errors import AlreadyPaid, Cancelled, Expired, LedgerDown, NoSuchOrder, Recovering
+from storefront.domain.errors import AlreadyPaid, Cancelled, Expired, LedgerDown, NoSuchOrder, Overloaded, Recovering
 from storefront.domain.order import LOST, Order, OrderState
 from storefront.services.buying import order_of, placed_order_of
 from storefront.shop import Shop
@@ -29,6 +29,7 @@ def pay(shop: Shop, shopper: Account, order_id: str) -> Order:
     order = _recorded(shop, shopper, records.Paid(at=now, sale=order.sale, order=order.id, charge=charge))
     if order.state is not OrderState.PAID:
         _require_unpaid(order)
+        raise Overloaded  # recorded, but not applied: the ledger may have been cut meanwhile
     return order
 
 
@@ -40,6 +41,7 @@ def cancel(shop: Shop, shopper: Account, order_id: str) -> Order:
         order = _recorded(shop, shopper, records.Cancelled(at=shop.memory.now_ms(), sale=order.sale, order=order.id))
     if order.state is not OrderState.CANCELLED:
         _require_unpaid(order)
+        raise Overloaded
     return order
 
 

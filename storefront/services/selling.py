@@ -68,6 +68,7 @@ def sale_of(shop: Shop, product: str) -> Sale:
     """The newest sale of a product. Raises NoSuchSale."""
     sale = shop.sales.of_product(product)
     if sale is None:
+        shop.require_open()
         raise NoSuchSale
     return sale
 

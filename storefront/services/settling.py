@@ -30,6 +30,8 @@ def sweep_sale(shop: Shop, sale: str) -> int:
             match task:
                 case "release":
                     records.append(Released(at=now, sale=sale, order=order))
+                case "request":
+                    records += shop.orders.request_of(order)
                 case "refund":
                     charge = shop.orders.charge_of(order)
                     shop.payments.refund(charge)

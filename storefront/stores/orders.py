@@ -161,7 +161,7 @@ class Orders:
         pipeline.execute()
 
     def due(self, sale: str, most: int = 500) -> list[tuple[str, str]]:
-        """What the sweep must do for a sale: pairs of order id and "release", "expire", "refund" or "check"."""
+        """What the sweep must do for a sale: pairs of order id and task (see ``due.lua``)."""
         return pairs(
             self._memory.scripts.run("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS])
         )
@@ -169,6 +169,23 @@ class Orders:
     def charge_of(self, order: str) -> str:
         """The charge with which an order was paid, empty if there is none."""
         return self._memory.field(keys.order(order), "charge") or ""
+
+    def request_of(self, order: str) -> list[Requested]:
+        """The request with which a reservation that stands was made, or nothing."""
+        found = self._memory.hash(keys.order(order))
+        if found.get("state") != OrderState.RESERVED:
+            return []
+        return [
+            Requested(
+                at=int(found["at"]),
+                sale=found["sale"],
+                order=order,
+                shopper=found["shopper"],
+                shopper_name=found["shopper_name"],
+                epoch=found["epoch"],
+                pay_by=int(found["pay_by"]),
+            )
+        ]
 
     def settle(self, sale: str, order: str) -> None:
         """The sweep is done with an order."""

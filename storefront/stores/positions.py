@@ -60,10 +60,9 @@ class Positions:
         """Give the accounts a position to be guarded by, if they have none yet."""
         self._memory.redis.hsetnx(keys.ACCOUNTS, "position", "0")
 
-    def is_open(self) -> bool:
-        """Whether the accounts are open to the epoch in force, as the sales are then, or will be in a moment."""
-        (held,) = self.all_at([("accounts", 0)])
-        return bool(self._memory.field(keys.ACCOUNTS, "signed") == held.epoch)
+    def is_open(self, partitions: list[tuple[str, int]]) -> bool:
+        """Whether everything up to the epoch in force is applied: what isn't found then doesn't exist."""
+        return all(held.signed == held.epoch for held in self.all_at(partitions))
 
     def wait(self, topic: str, partition: int, offset: int, timeout: float) -> None:
         """Return once the record at ``offset`` is applied. Raises Overloaded after ``timeout`` seconds."""

@@ -6,6 +6,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_limiter.util import get_remote_address
 
+from storefront.domain import text
+from storefront.domain.errors import Refused
 from storefront.services import accounts
 from storefront.web.faces import checked, is_program, json_object, json_reply, reply, say, shop, submitted
 from storefront.web.forms import LoginForm, RegisterForm
@@ -17,8 +19,11 @@ bp = Blueprint("accounts", __name__)
 
 def by_name_and_address() -> str:
     """Key of a limit on guessing one account's password from one address."""
-    name = json_object().get("name") if is_program() else request.form.get("name")
-    return f"{get_remote_address()} {str(name)[:64]}"
+    try:
+        name = json_object().get("name") if is_program() else request.form.get("name")
+    except Refused:  # the view will say what is wrong with it; the limiter would take a fault here for its storage's
+        name = ""
+    return f"{get_remote_address()} {text.normal(str(name))[:64]}"
 
 
 @bp.get("/register")

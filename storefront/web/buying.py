@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, request, url_for
 from flask_babel import gettext
 
+from storefront.domain.errors import Malformed
 from storefront.services import buying, paying
 from storefront.web import show
 from storefront.web.faces import go_back_to, is_program, reply, say, shop, submitted
@@ -46,9 +47,11 @@ def checked_nothing_else() -> None:
 
 
 def idempotency_key() -> str:
-    """What makes a repeat of this request harmless: the header for programs, a hidden field in the form."""
+    """What makes a repeat of this request harmless: a header for programs, a hidden field for people."""
     key = request.headers.get("Idempotency-Key", "") if is_program() else request.form.get("once", "")
-    return key[:LONGEST_KEY]
+    if len(key) > LONGEST_KEY:
+        raise Malformed
+    return key
 
 
 @bp.get("/orders")

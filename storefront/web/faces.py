@@ -6,6 +6,7 @@ turned into what a form would have sent, after its types are checked, so that on
 
 import json
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -39,6 +40,12 @@ STATUS: dict[type[errors.Refused], int] = {
     errors.ComeBack: 503,
 }
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; manifest-src 'self'; img-src 'self' http: https:"
+)
+"""Content-Security-Policy: nothing from elsewhere but pictures, which people and merchants give by address."""
+
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 FORM_ONLY = frozenset({"csrf_token", "next", "once"})
 """What a form may carry besides its fields; ``once`` makes pressing a button twice harmless."""
@@ -71,7 +78,8 @@ def is_program() -> bool:
         if "Authorization" in request.headers:
             return True
     accepted = request.accept_mimetypes
-    return accepted["application/json"] > accepted["text/html"]
+    json_quality, html_quality = accepted["application/json"], accepted["text/html"]
+    return json_quality > html_quality or ("Authorization" in request.headers and json_quality == html_quality)
 
 
 # What came in
@@ -316,7 +324,7 @@ def _unexpected(fault: Exception) -> Any:
 
 def _check_sender() -> None:
     """Form calls need a CSRF token, since a browser sends their cookie from anywhere. JSON calls never use it."""
-    if request.method in ("GET", "HEAD", "OPTIONS"):
+    if request.method in ("GET", "HEAD", "OPTIONS") or request.routing_exception is not None:
         return
     if is_program():
         if request.mimetype and not request.is_json:
@@ -325,8 +333,30 @@ def _check_sender() -> None:
         csrf.protect()
 
 
+def bound_body() -> None:
+    """A body without a length is read here, up to the limit: the server would cut it there in silence."""
+    if request.content_length is None and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        most: int = current_app.config["MAX_CONTENT_LENGTH"]
+        body = request.environ["wsgi.input"].read(most + 1)
+        if len(body) > most:
+            raise RequestEntityTooLarge
+        request.environ["wsgi.input"] = BytesIO(body)
+        request.environ["CONTENT_LENGTH"] = str(len(body))
+
+
+def _add_headers(response: Response) -> Response:
+    response.vary.update(["Accept", "Accept-Language", "Authorization", "Cookie"])
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Frame-Options"] = "DENY"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Content-Security-Policy"] = POLICY
+    return response
+
+
 def init_app(app: Flask) -> None:
     """Give ``app`` its two faces."""
+    app.after_request(_add_headers)
     csrf.init_app(app)
     app.before_request(_check_sender)
     app.register_error_handler(errors.Refused, refuse)

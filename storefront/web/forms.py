@@ -81,14 +81,14 @@ class MomentField(WholeNumberField):
     def process_formdata(self, valuelist: list[str]) -> None:
         """Take what was typed; a local moment waits for ``settle``."""
         self.typed = valuelist[0].strip() if valuelist else ""
-        if "T" not in self.typed:
+        if not self.typed or re.fullmatch(r"[+-]?[0-9]+", self.typed):
             super().process_formdata(valuelist)
             return
         try:
             self.local = datetime.fromisoformat(self.typed)
         except ValueError as fault:
             raise ValueError(gettext("This must be a date and a time.")) from fault
-        self.data = int(self.local.replace(tzinfo=UTC).timestamp())
+        self.data = int(self.local.replace(tzinfo=self.local.tzinfo or UTC).timestamp())
 
     local: datetime | None = None
     typed: str = ""
@@ -96,7 +96,7 @@ class MomentField(WholeNumberField):
     def settle(self, zone: str) -> None:
         """Read a ``datetime-local`` in ``zone``."""
         if self.local is not None and not self.process_errors:
-            self.data = int(self.local.replace(tzinfo=ZoneInfo(zone)).timestamp())
+            self.data = int(self.local.replace(tzinfo=self.local.tzinfo or ZoneInfo(zone)).timestamp())
 
     def _value(self) -> str:
         return self.typed
@@ -134,7 +134,7 @@ class ShopForm(FlaskForm):  # type: ignore[misc]
 class RegisterForm(ShopForm):
     """A new account."""
 
-    name = StringField(_("Name"), required(at_most(64), clean()), filters=[_normal])
+    name = StringField(_("Name"), required(at_most(64), clean(text.name_flaw)), filters=[_normal])
     age = WholeNumberField(_("Age"), required(NumberRange(0, 150, _("The age must be between %(min)s and %(max)s."))))
     address = StringField(_("Address"), required(at_most(300), clean(lines=True)), filters=[_normal])
     avatar = StringField(_("Picture (web address)"), required(at_most(2000), clean(), web_address), filters=[_normal])

@@ -21,7 +21,8 @@ def chosen_language() -> str:
     """The visitor's locale: what they chose, else what their browser prefers."""
     chosen = request.cookies.get(COOKIE, "")
     if chosen not in LANGUAGES:
-        chosen = request.accept_languages.best_match(list(LANGUAGES)) or "en"
+        wanted = (tag.replace("_", "-").partition("-")[0].lower() for tag in request.accept_languages.values())
+        chosen = next((language for language in wanted if language in LANGUAGES), "en")
     return LOCALES[chosen]
 
 
@@ -44,8 +45,8 @@ def healthz() -> Any:
 @bp.get("/readyz")
 @limiter.exempt
 def readyz() -> Any:
-    """This process can sell: Redis answers, and the accounts are open in the epoch in force."""
-    ready = shop().positions.is_open()
+    """This process can sell: Redis answers, and the ledger is applied up to the epoch in force."""
+    ready = shop().is_open()
     return json_reply({"status": "ready" if ready else "recovering"}, 200 if ready else 503)
 
 

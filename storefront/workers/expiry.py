@@ -8,11 +8,15 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing.context import ForkProcess
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.cron import CronScheduler
 
@@ -54,7 +58,8 @@ def tick() -> None:
     _begin_half()
     scheduler = CronScheduler(connection=_connect(), logging_level=logging.WARNING)
     scheduler.register(sweep, QUEUE, interval=EVERY, ttl=2 * EVERY, result_ttl=0, job_timeout=30, failure_ttl=3600)
-    scheduler.start()  # type: ignore[no-untyped-call]
+    with _redis_away():
+        scheduler.start()  # type: ignore[no-untyped-call]
 
 
 def work() -> None:
@@ -63,12 +68,22 @@ def work() -> None:
     connection = _connect()
     worker = SimpleWorker([Queue(QUEUE, connection=connection)], connection=connection)
     worker.max_connection_wait_time = 2.0
-    worker.work(logging_level="WARNING")
+    with _redis_away():
+        worker.work(logging_level="WARNING")
+
+
+@contextmanager
+def _redis_away() -> Iterator[None]:
+    """End with one sentence when Redis drops; the parent starts this half again."""
+    try:
+        yield
+    except RedisError as fault:
+        sys.exit(f"Redis does not answer (STOREFRONT_RQ_URL): {fault}")
 
 
 def _begin_half() -> None:
     """End with the parent, even if it is killed; Ctrl-C in a terminal is the parent's to answer."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger().setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := multiprocessing.parent_process():

@@ -41,7 +41,7 @@ def crowd(shop: Shop) -> list[Account]:
             age=20,
             address="x",
             avatar=account.profile.avatar,
-        )  # fmt: skip
+        )
         for account, (at, epoch) in zip(made, claims, strict=True)
     )
     eventually(lambda: all(shop.accounts.get(account.name) for account in made))

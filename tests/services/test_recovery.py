@@ -28,7 +28,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
 def inside(running: LocalShop) -> Iterator[Shop]:
     """That shop's stores and ledger, opened in this process."""
     shop = Shop(config_of(running))
-    eventually(shop.positions.is_open)
+    eventually(shop.is_open)
     yield shop
     shop.close()
 
@@ -109,7 +109,7 @@ def expect_everything(shop: Shop, sale: Sale, buyers: list[Account], purchases: 
 def sale_is_open(shop: Shop, sale: Sale) -> bool:
     """Whether the sale is signed to the epoch in force."""
     (held,) = shop.positions.all_at([("accounts", 0)])
-    return shop.memory.field(keys.sale(sale.id), "signed") == held.epoch and shop.positions.is_open()
+    return shop.memory.field(keys.sale(sale.id), "signed") == held.epoch and shop.is_open()
 
 
 def shopper_of_when_possible(shop: Shop) -> Account:

@@ -210,3 +210,14 @@ def test_unknown_and_known_names_cost_the_same() -> None:
 
     cost(None)
     assert 0.3 < cost(None) / cost(stored) < 3  # one of them would be thousands of times cheaper if it hashed nothing
+
+
+def test_a_promised_reservation_is_requested_again_rather_than_released(
+    shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    sale, shopper = a_sale(), somebody()
+    order = new_order_id(sale.id)
+    made = shop.orders.reserve(sale.id, order, shopper.id, shopper.name, doubt_ms=300, pay_ms=60_000)
+    assert shop.orders.confirmed(order, made.epoch)  # and the broker loses the request that it acknowledged
+    assert order_in(shop, order, "pending").pay_by == made.pay_by
+    assert units_of(shop, sale).unpaid == 1

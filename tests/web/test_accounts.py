@@ -99,3 +99,16 @@ def test_registering_twice_at_once_makes_one_account(app: Flask) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: Program(app).post("/register", {**EXAMPLE, "name": name}), range(8)))
     assert sorted(answer.status for answer in answers) == [200] + [409] * 7
+
+
+def test_one_name_has_one_limit_however_it_is_spelled(
+    app_with: Callable[..., Flask], somebody: Callable[..., Account]
+) -> None:
+    program, name = Program(app_with(limit_login="3/minute")), somebody().name
+    for spelling in (name, f" {name}", f"{name}\n"):
+        assert program.post("/login", {"name": spelling, "pass": "wrong password"}).status == 401
+    for spelling in (name, f"{name} ", f"\u00a0{name}"):
+        program.client.post("/login", data=b"x", content_type="application/json")
+        answer = program.client.post("/login", json={"name": spelling, "pass": "wrong password"})
+        assert answer.status_code == 429
+        assert 1 <= int(answer.headers["Retry-After"]) <= 61

@@ -1,11 +1,14 @@
 """Bad input gets one clear sentence in the caller's face and language, and changes nothing."""
 
+import http.client
+import json
 import time
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from storefront.local.shop import LocalShop
 from storefront.shop import Shop
 from tests.conftest import unique
 from tests.faces import Person, Program
@@ -158,3 +161,62 @@ def test_a_bad_address_is_a_404(app: Flask, somebody: Any, path: str) -> None:
     program = Program(app)
     program.log_in(somebody().name)
     assert program.get(path).status == 404
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_chunked_body_over_64_kb_is_a_413_too(real_shop: LocalShop, kind: str) -> None:
+    body = json.dumps({**PERSON, "name": unique("chunked")}).encode() + b" " * 200_000
+    connection = http.client.HTTPConnection("127.0.0.1", real_shop.port, timeout=30)
+    pieces = (body[start : start + 10_000] for start in range(0, len(body), 10_000))
+    connection.request("POST", "/register", pieces, {"Content-Type": kind}, encode_chunked=True)
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_a_small_chunked_body_is_read(real_shop: LocalShop) -> None:
+    body = json.dumps({**PERSON, "name": unique("chunked")}).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", real_shop.port, timeout=30)
+    connection.request("POST", "/register", iter([body]), {"Content-Type": "application/json"}, encode_chunked=True)
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u3164", "\u2800 \u00a0", "\ufffe", "a\U0010ffff"])
+def test_a_name_shows_something(app: Flask, name: str) -> None:
+    assert list(Program(app).post("/register", {**PERSON, "name": name}).json["fields"]) == ["name"]
+    assert list(Program(app).post("/createmiaosha", {**SALE, "name": name}).json["fields"]) == ["name"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("en-GB,zh;q=0.9", "en"),
+        ("zh-CN,en;q=0.5", "zh"),
+        ("zh-TW,en;q=0.5", "zh"),
+        ("de,en-US;q=0.7,zh;q=0.3", "en"),
+        ("zh_Hans_CN", "zh"),
+        ("fr", "en"),
+        ("*", "en"),
+        ("", "en"),
+    ],
+)
+def test_the_language_is_the_first_one_that_the_reader_prefers_and_we_have(
+    app: Flask, accept: str, language: str
+) -> None:
+    page = app.test_client().get("/login", headers={"Accept": "text/html", "Accept-Language": accept}).text
+    assert f'<html lang="{"zh-Hans" if language == "zh" else "en"}"' in page
+
+
+def test_a_wrong_method_is_a_405_for_people_too(app: Flask) -> None:
+    headers = {"Accept": "text/html"}
+    assert app.test_client().patch("/miaosha/x", headers=headers).status_code == 405
+    assert app.test_client().post("/nope", data={}, headers=headers).status_code == 404
+
+
+def test_nothing_from_elsewhere_runs_on_our_pages(app: Flask) -> None:
+    headers = app.test_client().get("/").headers
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert {"Accept", "Accept-Language", "Authorization", "Cookie"} <= {
+        part.strip() for part in headers["Vary"].split(",")
+    }

@@ -276,6 +276,21 @@ def test_a_form_without_its_csrf_token_changes_nothing(
     assert untouched.units == sale.units
 
 
+def test_a_bearer_token_makes_a_plain_get_a_programs(app: Flask, somebody: Callable[..., Account]) -> None:
+    program = Program(app)
+    program.log_in(somebody().name)
+    response = program.client.get("/orders", headers={"Accept": "*/*", "Authorization": f"Bearer {program.token}"})
+    assert (response.status_code, response.mimetype) == (200, "application/json")
+
+
+def test_a_key_that_is_too_long_is_refused(
+    app: Flask, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    program = Program(app)
+    program.log_in(somebody().name)
+    assert program.buy(a_sale().product, "k" * 256).status == 400
+
+
 def test_a_json_call_is_not_helped_by_a_session(
     app: Flask, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
 ) -> None:

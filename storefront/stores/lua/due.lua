@@ -1,15 +1,17 @@
 -- What the sweep must do for one sale. Reservations in doubt are marked "releasing", so that confirm can no longer say yes.
 -- KEYS[1] agenda
 -- ARGV[1] what order keys begin with   ARGV[2] how many at most   ARGV[3] ms until the same order is looked at again
--- Returns order, task, order, task, …: "release", "expire", "refund", or "check" (freed: did money come after all?).
+-- Returns order, task, order, task, …: "request" (promised: append its request again), "release", "expire", "refund", or "check" (freed: did money come after all?).
 local now = now_ms()
 local tasks = {}
 for _, order in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[2])) do
   local key = ARGV[1] .. order
-  local found = redis.call('HMGET', key, 'state', 'refund')
+  local found = redis.call('HMGET', key, 'state', 'refund', 'promised')
   local state, task = found[1], nil
   if found[2] == 'due' then
     task = 'refund'
+  elseif state == 'reserved' and found[3] then
+    task = 'request'
   elseif state == 'reserved' or state == 'releasing' then
     redis.call('HSET', key, 'state', 'releasing')
     task = 'release'
