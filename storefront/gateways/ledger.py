@@ -28,8 +28,11 @@ NAP = 0.01
 """Seconds between two looks for new lines. The consumer's own waiting asks a broker that doesn't hold fetches back (the
 embedded one) again at once, and takes a third of a core."""
 
+AT_ONCE = 0.5
+"""Seconds within which a failure is worth another try, by a new producer."""
+
 FAILURES_BEFORE_A_NEW_PRODUCER = 3
-"""An idempotent producer keeps failing after its broker was wiped; a new one recovers."""
+"""Slow failures in a row after which a new producer is made."""
 
 
 @dataclass(frozen=True)
@@ -81,24 +84,40 @@ class Ledger:
         return self.append_all([record], to=to)[0]
 
     def append_all(self, records: Iterable[Record], *, to: tuple[str, int] | None = None) -> list[Receipt]:
-        """Append several records, which share their way to the broker. Raises LedgerDown as ``append`` does."""
+        """Append several records, which share their way to the broker. Raises LedgerDown as ``append`` does.
+
+        What fails at once is sent again by a new producer: an idempotent one keeps failing after its broker forgot it.
+        A record that is appended twice counts once.
+        """
+        records = list(records)
+        began = time.monotonic()
+        for last_try in (False, True):
+            producer = None
+            try:
+                producer = self._connected()
+                receipts = self._send(producer, records, to)
+            except KafkaError as fault:
+                at_once = producer is not None and time.monotonic() - began < AT_ONCE
+                self._failed(fault, producer, renew=at_once)
+                if last_try or not at_once:
+                    raise LedgerDown from fault
+            else:
+                self._failures, self._down_since = 0, None
+                return receipts
+        raise LedgerDown
+
+    def _send(self, producer: KafkaProducer, records: list[Record], to: tuple[str, int] | None) -> list[Receipt]:
         deadline = time.monotonic() + self._send_timeout + 1
-        try:
-            producer = self._connected()
-            sent = [
-                producer.send(
-                    self._prefix + (to[0] if to else record.topic),
-                    key=record.key.encode() or None,
-                    value=encode(record),
-                    partition=to[1] if to else None,
-                )
-                for record in records
-            ]
-            done = [one.get(timeout=max(0.01, deadline - time.monotonic())) for one in sent]
-        except KafkaError as fault:
-            self._failed(fault)
-            raise LedgerDown from fault
-        self._failures, self._down_since = 0, None
+        sent = [
+            producer.send(
+                self._prefix + (to[0] if to else record.topic),
+                key=record.key.encode() or None,
+                value=encode(record),
+                partition=to[1] if to else None,
+            )
+            for record in records
+        ]
+        done = [one.get(timeout=max(0.01, deadline - time.monotonic())) for one in sent]
         return [Receipt(one.topic.removeprefix(self._prefix), one.partition, one.offset) for one in done]
 
     def require(self) -> None:
@@ -131,26 +150,26 @@ class Ledger:
                 )
             return self._producer
 
-    def _failed(self, fault: KafkaError) -> None:
+    def _failed(self, fault: KafkaError, producer: KafkaProducer | None, *, renew: bool) -> None:
         log.warning("the ledger does not answer: %s", fault)
         self._failures += 1
         self._down_since = self._down_since or time.monotonic()
         self._probed = time.monotonic()
-        if self._failures >= FAILURES_BEFORE_A_NEW_PRODUCER:
-            self._failures = 0
-            with self._making:
-                old, self._producer = self._producer, None
-            if old is not None:
-                with suppress(KafkaError):  # it could not send what it still holds; nobody was promised that
-                    old.close(timeout=0)
+        if producer is not None and (renew or self._failures >= FAILURES_BEFORE_A_NEW_PRODUCER):
+            self._let_go(producer, timeout=0)
 
     def close(self) -> None:
         """Let go of the producer."""
+        if (producer := self._producer) is not None:
+            self._let_go(producer, timeout=self._send_timeout)
+
+    def _let_go(self, producer: KafkaProducer, timeout: float) -> None:
         with self._making:
-            old, self._producer = self._producer, None
-        if old is not None:
-            with suppress(KafkaError):
-                old.close(timeout=self._send_timeout)
+            if self._producer is not producer:  # another thread was faster
+                return
+            self._producer, self._failures = None, 0
+        with suppress(KafkaError):  # it could not send what it still holds; nobody was promised that
+            producer.close(timeout=timeout)
 
     # Set-up and reading
 
