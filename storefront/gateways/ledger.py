@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 from storefront.domain.errors import LedgerDown
 from storefront.domain.records import Probed, Record, decode, encode
@@ -31,8 +31,8 @@ embedded one) again at once, and takes a third of a core."""
 AT_ONCE = 0.5
 """Seconds within which a failure is worth another try, by a new producer."""
 
-FAILURES_BEFORE_A_NEW_PRODUCER = 3
-"""Slow failures in a row after which a new producer is made."""
+LAST_WORDS = 30.0
+"""Seconds that a producer which was given up may take to give up what it still holds."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,6 @@ class Ledger:
         self._send_timeout = send_timeout
         self._producer: KafkaProducer | None = None
         self._making = threading.Lock()
-        self._failures = 0
         self._down_since: float | None = None
         self._probed = 0.0
         self.partitions = [(ORDERS, number) for number in range(partitions)] + [(ACCOUNTS, 0)]
@@ -98,11 +97,11 @@ class Ledger:
                 receipts = self._send(producer, records, to)
             except KafkaError as fault:
                 at_once = producer is not None and time.monotonic() - began < AT_ONCE
-                self._failed(fault, producer, renew=at_once)
+                self._failed(fault, producer)
                 if last_try or not at_once:
                     raise LedgerDown from fault
             else:
-                self._failures, self._down_since = 0, None
+                self._down_since = None
                 return receipts
         raise LedgerDown
 
@@ -134,7 +133,9 @@ class Ledger:
         self.append(Probed(at=int(time.time() * 1000)), to=(ORDERS, 0))
 
     def _connected(self) -> KafkaProducer:
-        with self._making:
+        if not self._making.acquire(timeout=self._send_timeout):
+            raise KafkaTimeoutError("another caller is still waiting for the broker")
+        try:
             if self._producer is None:
                 self._producer = KafkaProducer(
                     bootstrap_servers=self._servers,
@@ -149,27 +150,26 @@ class Ledger:
                     metrics_enabled=False,
                 )
             return self._producer
+        finally:
+            self._making.release()
 
-    def _failed(self, fault: KafkaError, producer: KafkaProducer | None, *, renew: bool) -> None:
+    def _failed(self, fault: KafkaError, producer: KafkaProducer | None) -> None:
+        """Note that the ledger is down, and have the next caller make a new producer.
+
+        One whose broker was stopped or wiped can go on failing long after the broker is back.
+        """
         log.warning("the ledger does not answer: %s", fault)
-        self._failures += 1
         self._down_since = self._down_since or time.monotonic()
         self._probed = time.monotonic()
-        if producer is not None and (renew or self._failures >= FAILURES_BEFORE_A_NEW_PRODUCER):
-            self._let_go(producer, timeout=0)
+        if producer is not None and producer is self._producer:
+            self._producer = None
+            threading.Thread(target=_close, args=[producer, LAST_WORDS], daemon=True).start()
 
     def close(self) -> None:
         """Let go of the producer."""
-        if (producer := self._producer) is not None:
-            self._let_go(producer, timeout=self._send_timeout)
-
-    def _let_go(self, producer: KafkaProducer, timeout: float) -> None:
-        with self._making:
-            if self._producer is not producer:  # another thread was faster
-                return
-            self._producer, self._failures = None, 0
-        with suppress(KafkaError):  # it could not send what it still holds; nobody was promised that
-            producer.close(timeout=timeout)
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            _close(producer, self._send_timeout)
 
     # Set-up and reading
 
@@ -199,6 +199,11 @@ class Ledger:
             return Reader(self._servers, self._prefix)
         except KafkaError as fault:
             raise LedgerDown from fault
+
+
+def _close(producer: KafkaProducer, timeout: float) -> None:
+    with suppress(KafkaError):  # it could not send what it still holds; nobody was promised that
+        producer.close(timeout=timeout)
 
 
 class Reader:
