@@ -46,6 +46,9 @@ POLICY = (
 )
 """Content-Security-Policy: nothing from elsewhere but pictures, which people and merchants give by address."""
 
+DRAINED = 1024 * 1024
+"""Bytes of a body that is too long which are read all the same."""
+
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 FORM_ONLY = frozenset({"csrf_token", "next", "once"})
 """What a form may carry besides its fields; ``once`` makes pressing a button twice harmless."""
@@ -337,8 +340,10 @@ def bound_body() -> None:
     """A body without a length is read here, up to the limit: the server would cut it there in silence."""
     if request.content_length is None and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
         most: int = current_app.config["MAX_CONTENT_LENGTH"]
-        body = request.environ["wsgi.input"].read(most + 1)
+        sent = request.environ["wsgi.input"]
+        body = sent.read(most + 1)
         if len(body) > most:
+            sent.read(DRAINED)  # a caller who is still sending would miss the answer
             raise RequestEntityTooLarge
         request.environ["wsgi.input"] = BytesIO(body)
         request.environ["CONTENT_LENGTH"] = str(len(body))
