@@ -1,0 +1,46 @@
+"""The web application. ``create_app`` assembles it and decides nothing."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+
+from storefront import cli
+from storefront.config import Config
+from storefront.shop import Shop
+from storefront.web import accounts, buying, faces, limits, ops, selling, show, who
+
+ROOT = Path(__file__).parents[2]
+LARGEST_BODY = 64 * 1024
+
+
+def create_app(config: Config) -> Flask:
+    """The shop as a WSGI application. Connects to nothing; the first request does."""
+    app = Flask("storefront", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app.config.update(
+        SECRET_KEY=config.secret,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        SESSION_COOKIE_NAME="shop",
+        SESSION_COOKIE_SECURE=config.secure_cookies,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=7),
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+        BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "storefront" / "translations"),
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["shop"] = Shop(config)
+    app.before_request(faces.bound_body)
+    show.init_app(app)
+    who.init_app(app)
+    limits.init_app(app, config)
+    faces.init_app(app)
+    ops.babel.init_app(app, locale_selector=ops.chosen_language)
+    app.context_processor(ops.page_language)
+    for bp in (accounts.bp, selling.bp, buying.bp, ops.bp):
+        app.register_blueprint(bp)
+    cli.init_app(app)
+    return app
