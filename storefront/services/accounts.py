@@ -31,23 +31,27 @@ def register(shop: Shop, profile: Profile, password: str) -> Account:
             raise NameTaken
         account = Account(new_account_id(), profile, passwords.hashed(password, shop.config.password_memory))
         at, epoch = shop.accounts.claim(account, shop.config.doubt_ms)
-        shop.ledger.append(
-            Registered(
-                at=at,
-                epoch=epoch,
-                account=account.id,
-                name=profile.name,
-                age=profile.age,
-                address=profile.address,
-                avatar=profile.avatar,
-                password=account.password,
-            )
-        )
+        shop.ledger.append(registration(account, at, epoch))
         if not shop.accounts.confirmed(account, epoch):
             raise AccountNotStored
     except (LedgerDown, RedisError) as fault:
         raise AccountNotStored from fault
     return account
+
+
+def registration(account: Account, at: int, epoch: str) -> Registered:
+    """The record that makes ``account``, whose name was claimed at ``at`` (Unix ms) in ``epoch``."""
+    profile = account.profile
+    return Registered(
+        at=at,
+        epoch=epoch,
+        account=account.id,
+        name=profile.name,
+        age=profile.age,
+        address=profile.address,
+        avatar=profile.avatar,
+        password=account.password,
+    )
 
 
 def log_in(shop: Shop, name: str, password: str) -> Account:

@@ -12,6 +12,7 @@ from storefront.domain import records
 from storefront.domain.order import OrderState
 from storefront.domain.sale import Sale
 from storefront.gateways.ledger import ACCOUNTS
+from storefront.services.accounts import registration
 from storefront.services.applying import Partition
 from storefront.shop import Shop
 from storefront.stores import keys
@@ -92,19 +93,7 @@ def _accounts_again(shop: Shop, epoch: str, now: int) -> list[records.Record]:
         kind = records.Withdrawn if why == "withdrawn" else records.AccountDeleted
         again.append(kind(at=now, account=account, name=name))
     for known in shop.accounts.all():
-        profile = known.profile
-        again.append(
-            records.Registered(
-                at=now,
-                epoch=epoch,
-                account=known.id,
-                name=known.name,
-                age=profile.age,
-                address=profile.address,
-                avatar=profile.avatar,
-                password=known.password,
-            )
-        )
+        again.append(registration(known, now, epoch))
         role = records.MerchantGranted if known.merchant else records.MerchantRevoked
         again.append(role(at=now, account=known.id, name=known.name))
     return again

@@ -12,7 +12,6 @@ import pytest
 
 from storefront.domain.account import Account, Profile
 from storefront.domain.ids import new_account_id
-from storefront.domain.records import Registered
 from storefront.domain.sale import Terms
 from storefront.local.shop import LocalShop
 from storefront.services import accounts, passwords, selling
@@ -32,17 +31,7 @@ def crowd(shop: Shop) -> list[Account]:
     made = [Account(new_account_id(), profile, password) for profile in profiles]
     claims = [shop.accounts.claim(account, 600_000) for account in made]
     shop.ledger.append_all(
-        Registered(
-            at=at,
-            epoch=epoch,
-            account=account.id,
-            name=account.name,
-            password=password,
-            age=20,
-            address="x",
-            avatar=account.profile.avatar,
-        )
-        for account, (at, epoch) in zip(made, claims, strict=True)
+        accounts.registration(account, at, epoch) for account, (at, epoch) in zip(made, claims, strict=True)
     )
     eventually(lambda: all(shop.accounts.get(account.name) for account in made))
     return made
