@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import cast
 
 from storefront.domain.records import Opened
-from storefront.domain.sale import Sale, Terms, Units
+from storefront.domain.sale import Refunds, Sale, Terms, Units
 from storefront.stores import keys
 from storefront.stores.memory import Memory
 from storefront.stores.scripts import Call
@@ -34,6 +34,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
         ),
         merchant=found["merchant"],
         merchant_name=found["merchant_name"],
+        refunds=Refunds(due=int(found["refund_due"]), done=int(found["refunded"])),
     )
 
 
