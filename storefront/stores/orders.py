@@ -16,6 +16,7 @@ from storefront.domain.records import (
     Restored,
 )
 from storefront.stores import keys
+from storefront.stores.census import PIECE, pieces
 from storefront.stores.memory import Memory, pairs
 from storefront.stores.scripts import Call
 
@@ -147,10 +148,10 @@ class Orders:
         Looks through all keys: for repairs, not for requests.
         """
         found: dict[str, list[tuple[str, dict[str, str]]]] = {sale: [] for sale in sale_ids}
-        names = [str(name) for name in self._memory.redis.scan_iter(match="{*}:order:*", count=1000)]
-        for name, fields in zip(names, self._memory.hashes(names), strict=True):
-            if fields.get("sale") in found:
-                found[fields["sale"]].append((name.rpartition(":")[2], fields))
+        for names in pieces(map(str, self._memory.redis.scan_iter(match="{*}:order:*", count=PIECE))):
+            for name, fields in zip(names, self._memory.hashes(names), strict=True):
+                if fields.get("sale") in found:
+                    found[fields["sale"]].append((name.rpartition(":")[2], fields))
         return found
 
     def index(self, requests: list[Requested | Restored]) -> None:
