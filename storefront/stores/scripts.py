@@ -1,12 +1,11 @@
 """Loads the Lua scripts by name. ``lua/prelude.lua`` stands in front of each of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoScriptError
 
 Call = tuple[str, list[str], list[Any]]
 """A script's name, its keys and its arguments."""
@@ -37,22 +36,14 @@ class Scripts:
     def run_many(self, calls: Iterable[Call]) -> list[Any]:
         """The answers of several scripts, run in order in one round trip, each atomic by itself.
 
-        Every script of the shop may run twice, so after a restart of Redis the whole row is sent again.
+        Every source travels in front of the row: if a script were unknown, those behind it would run without it, and
+        it could not be made up for, since what they did moved the position on.
         """
         calls = list(calls)
-
-        def send() -> list[Any]:
-            pipeline = self._redis.pipeline(transaction=False)
-            for name, keys, args in calls:
-                pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
-            return pipeline.execute() if calls else []
-
-        return self._with_sources(send, {name for name, _, _ in calls})
-
-    def _with_sources(self, send: Callable[[], list[Any]], names: set[str]) -> list[Any]:
-        try:
-            return send()
-        except NoScriptError:
-            for name in names:
-                self._redis.script_load(_source(name))
-            return send()
+        names = dict.fromkeys(name for name, _, _ in calls)
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.script_load(_source(name))
+        for name, keys, args in calls:
+            pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
+        return pipeline.execute()[len(names) :] if calls else []
