@@ -11,7 +11,8 @@ from flask.cli import AppGroup, with_appcontext
 from redis.exceptions import RedisError
 
 from storefront.domain.errors import LedgerDown, Overloaded, Refused
-from storefront.services import accounts, auditing
+from storefront.services import accounts, auditing, rebuilding
+from storefront.services.applying import LedgerCut
 
 
 class CannotTell(click.ClickException):
@@ -37,6 +38,11 @@ def _sentences(failure: type[click.ClickException] = click.ClickException) -> It
         yield
     except LedgerDown as fault:
         raise failure("Kafka does not answer (STOREFRONT_KAFKA).") from fault
+    except LedgerCut as cut:
+        raise failure(
+            f"The ledger no longer holds what Redis applied last ({cut}); an order worker mends that: "
+            "python worker.py orders"
+        ) from cut
     except RedisError as fault:
         raise failure(f"Redis does not answer (STOREFRONT_REDIS_URL): {fault}") from fault
     except Overloaded as fault:
@@ -92,6 +98,21 @@ def audit(sale: str | None) -> None:
     sys.exit(0 if report.adds_up else 1)
 
 
+@click.command("rebuild")
+@with_appcontext
+def rebuild() -> None:
+    """Restore a Redis that is empty, or behind, from the ledger, and open the shop. Order workers may run or not."""
+    with _bars() as progress, _sentences():
+        lacking = rebuilding.rebuild(
+            current_app.extensions["shop"], lambda done, total: progress("applying the ledger", done, total)
+        )
+    click.echo(
+        f"Redis is whole: {lacking} records were applied, and the shop is open."
+        if lacking
+        else "Redis holds everything that the ledger says; the shop is open."
+    )
+
+
 def _sum(found: auditing.Finding) -> str:
     if found.units is None:
         return "(not in Redis)"
@@ -125,3 +146,4 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(merchant)
     app.cli.add_command(account)
     app.cli.add_command(audit)
+    app.cli.add_command(rebuild)
