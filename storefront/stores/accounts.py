@@ -82,11 +82,11 @@ class Accounts:
         return int(at), epoch
 
     def confirmed(self, account: Account, epoch: str) -> bool:
-        """Whether the account may be called stored, once its registration stands in the ledger."""
-        word = self._memory.scripts.run(
+        """Whether the account may be called stored, once its registration stands in the ledger. Raises Recovering."""
+        word = self._memory.promise(
             "confirm_account", [keys.account(account.name), keys.ACCOUNTS_AGENDA], [account.id, epoch, account.name]
         )
-        return bool(word == "active")
+        return word == "active"
 
     def all(self) -> list[Account]:
         """Every account. Looks through all keys: for repairs, not for requests."""

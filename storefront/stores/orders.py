@@ -123,8 +123,8 @@ class Orders:
         raise _REFUSALS[word]
 
     def confirmed(self, order: str, epoch: str) -> bool:
-        """Whether the shopper may be told yes, once the request stands in the ledger."""
-        return cast("str", self._memory.scripts.run("confirm", [keys.order(order)], [epoch])) != "gone"
+        """Whether the shopper may be told yes, once the request stands in the ledger. Raises Recovering."""
+        return self._memory.promise("confirm", [keys.order(order)], [epoch]) != "gone"
 
     def get(self, order_id: str) -> Order | None:
         """One order."""

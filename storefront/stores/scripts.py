@@ -34,6 +34,24 @@ class Scripts:
         """The script's answer. Sends its source along only if Redis doesn't know it."""
         return self._script(name)(keys=keys, args=args)
 
+    def run_and_wait(self, call: Call, replicas: int, timeout_ms: int) -> tuple[Any, int]:
+        """A script's answer, and how many replicas hold all that this connection has written, its script's too.
+
+        Waits until ``replicas`` of them do, ``timeout_ms`` at most (Redis's command WAIT); for none, not at all.
+        """
+        name, keys, args = call
+        if not replicas:
+            return self.run(name, keys, args), 0
+
+        def send() -> list[Any]:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
+            pipeline.wait(replicas, timeout_ms)
+            return pipeline.execute()
+
+        word, holding = self._with_sources(send, {name})
+        return word, int(holding)
+
     def run_many(self, calls: Iterable[Call]) -> list[Any]:
         """The answers of several scripts, run in order in one round trip, each atomic by itself.
 
