@@ -25,8 +25,11 @@ _CHANGES: dict[type[AccountRecord], str] = {
 }
 
 
-def effect(record: AccountRecord, epoch: str, signed: str, offset: int) -> Call:
-    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``."""
+def effect(record: AccountRecord, epoch: str, signed: str, place: str) -> Call:
+    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``.
+
+    ``place`` is where it stands (see ``scripts.place``).
+    """
     script_keys = [keys.account(record.name), keys.ACCOUNTS, keys.ACCOUNTS_AGENDA, keys.ACCOUNTS_GONE]
     if isinstance(record, Registered):
         fields = [
@@ -35,9 +38,9 @@ def effect(record: AccountRecord, epoch: str, signed: str, offset: int) -> Call:
         return (
             "apply_registered",
             script_keys,
-            [epoch, offset, signed, record.name, record.account, record.epoch, *fields],
+            [epoch, place, signed, record.name, record.account, record.epoch, *fields],
         )
-    return "apply_account", script_keys, [epoch, offset, record.name, record.account, _CHANGES[type(record)]]
+    return "apply_account", script_keys, [epoch, place, record.name, record.account, _CHANGES[type(record)]]
 
 
 def _two(text: str) -> tuple[str, str]:

@@ -66,11 +66,14 @@ def order_from(order_id: str, found: dict[str, str]) -> Order | None:
     )
 
 
-def effect(record: OrderRecord, epoch: str, signed: str, offset: int) -> Call:
-    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``."""
+def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
+    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``.
+
+    ``place`` is where it stands (see ``scripts.place``).
+    """
     sale, buyers = keys.sale(record.sale), keys.buyers(record.sale)
     order, agenda = keys.order(record.order), keys.agenda(record.sale)
-    guard = [epoch, offset]
+    guard = [epoch, place]
     match record:
         case Requested():
             return (

@@ -12,6 +12,14 @@ Call = tuple[str, list[str], list[Any]]
 """A script's name, its keys and its arguments."""
 
 
+def place(offset: int, before: int | None = None) -> str:
+    """Where a record stands, as the scripts that apply records read it (``guard`` in ``prelude.lua``).
+
+    ``before`` is the offset of the record in front of it about the same sale, or of the accounts, in one row of calls.
+    """
+    return f"{offset}" if before is None else f"{offset} {before}"
+
+
 @cache
 def _source(name: str) -> str:
     folder = files("storefront.stores") / "lua"
@@ -55,7 +63,8 @@ class Scripts:
     def run_many(self, calls: Iterable[Call]) -> list[Any]:
         """The answers of several scripts, run in order in one round trip, each atomic by itself.
 
-        Every script of the shop may run twice, so after a restart of Redis the whole row is sent again.
+        Every script of the shop may run twice, so after a restart of Redis the whole row is sent again. One that fails
+        doesn't keep those behind it from running; where order matters, they see it by their ``place``.
         """
         calls = list(calls)
 
