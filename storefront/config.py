@@ -28,6 +28,7 @@ class Config:
     topic_prefix: str = ""
     partitions: int = 4
     replication: int = 1
+    replicas: int = 0
     payment_window: int = 3600
     sales_open_to: str = "merchants"
     token_lifetime: int = 86_400
@@ -67,8 +68,10 @@ def _limit(env: FileAwareEnv, name: str, default: str) -> str:
 
 
 def _redis_url(given: str) -> str:
-    if not given.startswith(("redis://", "rediss://", "unix://")):
-        raise BadConfig(f"STOREFRONT_REDIS_URL is “{given}”; it must begin with redis://, rediss:// or unix://")
+    if not given.startswith(("redis://", "rediss://", "redis+sentinel://", "unix://")):
+        raise BadConfig(
+            f"STOREFRONT_REDIS_URL is “{given}”; it must begin with redis://, rediss://, redis+sentinel:// or unix://"
+        )
     return given
 
 
@@ -98,6 +101,7 @@ def from_environment() -> Config:
             topic_prefix=env.str("TOPIC_PREFIX", Config.topic_prefix),
             partitions=env.int("PARTITIONS", Config.partitions, validate=positive),
             replication=env.int("REPLICATION", Config.replication, validate=positive),
+            replicas=env.int("REPLICAS", Config.replicas, validate=validate.Range(min=0)),
             payment_window=env.int("PAYMENT_WINDOW", Config.payment_window, validate=positive),
             sales_open_to=env.str(
                 "SALES_OPEN_TO", Config.sales_open_to, validate=validate.OneOf(["merchants", "anyone"])

@@ -16,7 +16,7 @@ class Shop:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.memory = Memory(config.redis_url)
+        self.memory = Memory(config.redis_url, config.replicas)
         self.accounts = Accounts(self.memory)
         self.sales = Sales(self.memory)
         self.orders = Orders(self.memory)

@@ -31,6 +31,9 @@ embedded one) again at once, and takes a third of a core."""
 AT_ONCE = 0.5
 """Seconds within which a failure is worth another try, by a new producer."""
 
+FETCH_TIMEOUT_MS = 5000
+"""Milliseconds after which a broker that doesn't answer a reader is given up for another, or for a new connection."""
+
 LAST_WORDS = 30.0
 """Seconds that a producer which was given up may take to give up what it still holds."""
 
@@ -216,6 +219,8 @@ class Reader:
             enable_auto_commit=False,
             auto_offset_reset="none",
             bootstrap_timeout_ms=5000,
+            request_timeout_ms=FETCH_TIMEOUT_MS,
+            reconnect_backoff_max_ms=1000,
             metrics_enabled=False,
         )
 

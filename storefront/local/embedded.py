@@ -9,9 +9,10 @@ from pathlib import Path
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
-from redis import Redis, RedisError
+from redis import RedisError
 
 from storefront.local.faults import CannotStart
+from storefront.stores.connection import connect
 
 LOOPBACK = "127.0.0.1"
 # Below the ports that systems hand to outgoing connections: a client that keeps trying to reach a stopped server would
@@ -93,7 +94,7 @@ def broker_argv(folder: Path, port: int) -> list[str]:
 
 def redis_answers(url: str) -> bool:
     """Whether a Redis answers there and has loaded its data. ValueError if it isn't a Redis URL."""
-    with Redis.from_url(url, socket_timeout=PROBE, socket_connect_timeout=PROBE) as redis:
+    with connect(url, socket_timeout=PROBE, socket_connect_timeout=PROBE) as redis:
         try:
             return bool(redis.ping())
         except RedisError:

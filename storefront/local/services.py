@@ -43,9 +43,11 @@ class Services:
         server = f"{LOOPBACK}:{port}"
         return self._process("broker", argv, lambda _: embedded.broker_answers(server))
 
-    def worker(self, name: str, env: Mapping[str, str]) -> Process:
-        """`worker.py orders` or `worker.py expiry`."""
-        return self._process(name, [sys.executable, "worker.py", name], lambda worker: worker.said("ready"), env)
+    def workers(self, kind: str, count: int, env: Mapping[str, str]) -> dict[str, Process]:
+        """`worker.py orders` or `worker.py expiry`, ``count`` times, by name: "orders", "orders-2", …"""
+        argv = [sys.executable, "worker.py", kind]
+        names = [kind, *(f"{kind}-{number}" for number in range(2, count + 1))]
+        return {name: self._process(name, argv, lambda worker: worker.said("ready"), env) for name in names}
 
     def web(self, host: str, port: int, processes: int, env: Mapping[str, str]) -> Process:
         """The web server. A web process that crashes is replaced by granian itself."""

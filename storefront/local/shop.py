@@ -26,7 +26,8 @@ class LocalShop:
     """A shop with its data under ``var``; as a context manager it runs inside the block.
 
     ``env`` holds the STOREFRONT_ variables to use; those of this process's own environment are left aside. Where they
-    name no Redis or Kafka, embedded ones are started. ``only`` names the services to start, for less than a whole shop.
+    name no Redis or Kafka, embedded ones are started. ``only`` names the services to start, for less than a whole shop;
+    ``workers`` is how many order workers there are, and how many sweeps.
     Nothing restarts what crashes unless a Supervisor does: a test may kill and start ``processes`` as it likes.
     """
 
@@ -38,6 +39,7 @@ class LocalShop:
         env: Mapping[str, str] | None = None,
         *,
         host: str = LOOPBACK,
+        workers: int = 1,
         only: Collection[str] = NAMES,
         output: Output | None = None,
     ) -> None:
@@ -48,6 +50,7 @@ class LocalShop:
         self.redis_url = ""  # these two are known once the shop is prepared
         self.kafka = ""
         self._web_processes = web_processes
+        self._workers = workers
         self._given = settings.of_shop(env or {})
         self._settings = self._given
         self._only = only
@@ -139,9 +142,10 @@ class LocalShop:
         self.kafka = real_kafka or own[settings.KAFKA]
         self._settings = own | self._given
         env = self.env
-        made |= {name: services.worker(name, env) for name in ("orders", "expiry")}
+        for kind in ("orders", "expiry"):
+            made |= services.workers(kind, self._workers, env)
         made["web"] = services.web(self.host, self.port, self._web_processes, env)
-        self.processes = {name: process for name, process in made.items() if name in self._only}
+        self.processes = {name: process for name, process in made.items() if name.partition("-")[0] in self._only}
 
 
 def check_port(host: str, port: int) -> None:

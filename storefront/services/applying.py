@@ -9,12 +9,21 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storefront.domain.records import AccountRecord, Opened, OrderRecord, Record, Requested, Restored, Signed
+from storefront.domain.records import (
+    AccountRecord,
+    Opened,
+    OrderRecord,
+    Record,
+    Requested,
+    Restored,
+    SaleRecord,
+    Signed,
+)
 from storefront.gateways.ledger import ACCOUNTS, Line
 from storefront.shop import Shop
 from storefront.stores import accounts, orders, positions, sales
 from storefront.stores.positions import Position
-from storefront.stores.scripts import Call
+from storefront.stores.scripts import Call, place
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +39,7 @@ class LedgerCut(Exception):
 
 
 class GoBack(Exception):
-    """Redis's history changed under the worker: it must read again from the position that Redis holds now."""
+    """Redis's history changed, or it refused a record: read again from the position that Redis holds now."""
 
 
 @dataclass
@@ -71,26 +80,34 @@ def apply(shop: Shop, partition: Partition, lines: Sequence[Line]) -> None:
     _move_on(shop, partition, lines[-1], signed)
 
 
-def _call(partition: Partition, offset: int, record: Record, signed: str) -> Call | None:
+def _calls(partition: Partition, run: list[tuple[Line, Record]], signed: str) -> list[tuple[Record, Call]]:
+    """The script calls that apply a run of records. Each but the first about a sale names the one in front of it."""
     epoch = partition.position.epoch
-    match record:
-        case Opened():
-            return sales.opened(record, epoch, signed, offset)
-        case OrderRecord():
-            return orders.effect(record, epoch, signed, offset)
-        case AccountRecord():
-            return accounts.effect(record, epoch, signed, offset)
-        case _:
-            return None
+    before: dict[str, int] = {}
+    calls: list[tuple[Record, Call]] = []
+    for line, record in run:
+        about = record.sale if isinstance(record, SaleRecord) else partition.topic
+        where = place(line.offset, before.get(about))
+        match record:
+            case Opened():
+                call = sales.opened(record, epoch, signed, where)
+            case OrderRecord():
+                call = orders.effect(record, epoch, signed, where)
+            case AccountRecord():
+                call = accounts.effect(record, epoch, signed, where)
+            case _:
+                continue
+        before[about] = line.offset
+        calls.append((record, call))
+    return calls
 
 
 def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]], signed: str) -> None:
-    calls = [(record, _call(partition, line.offset, record, signed)) for line, record in run]
-    known = [(record, call) for record, call in calls if call is not None]
-    words = _run(shop, [call for _, call in known])
+    calls = _calls(partition, run, signed)
+    words = _run(shop, [call for _, call in calls])
     touched: set[str] = set()
     requests: list[Requested | Restored] = []
-    for (record, _), word in zip(known, words, strict=True):
+    for (record, _), word in zip(calls, words, strict=True):
         if isinstance(record, Opened) and word != "name_taken":
             shop.sales.index(record, partition.number)
         if isinstance(record, Requested | Restored) and record.shopper:
@@ -104,14 +121,14 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
 
 def _apply_signature(shop: Shop, partition: Partition, offset: int, signed: str) -> None:
     sales: list[str | None] = [None] if partition.topic == ACCOUNTS else [*shop.sales.of_partition(partition.number)]
-    _run(shop, [positions.signature(sale, partition.position.epoch, signed, offset) for sale in sales])
+    _run(shop, [positions.signature(sale, partition.position.epoch, signed, place(offset)) for sale in sales])
     log.info("%s %d: %d signed to epoch %s", partition.topic, partition.number, len(sales), signed[-16:])
 
 
 def _run(shop: Shop, calls: list[Call]) -> list[str]:
     words: list[str] = shop.memory.scripts.run_many(calls)
     for (name, script_keys, _), word in zip(calls, words, strict=True):
-        if word == "another_epoch":
+        if word in ("another_epoch", "gap"):
             raise GoBack
         if word in ANOMALIES:
             log.error("%s answered %s for %s: the ledger and Redis do not fit together", name, word, script_keys[0])

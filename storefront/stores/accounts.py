@@ -25,8 +25,11 @@ _CHANGES: dict[type[AccountRecord], str] = {
 }
 
 
-def effect(record: AccountRecord, epoch: str, signed: str, offset: int) -> Call:
-    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``."""
+def effect(record: AccountRecord, epoch: str, signed: str, place: str) -> Call:
+    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``.
+
+    ``place`` is where it stands (see ``scripts.place``).
+    """
     script_keys = [keys.account(record.name), keys.ACCOUNTS, keys.ACCOUNTS_AGENDA, keys.ACCOUNTS_GONE]
     if isinstance(record, Registered):
         fields = [
@@ -35,9 +38,9 @@ def effect(record: AccountRecord, epoch: str, signed: str, offset: int) -> Call:
         return (
             "apply_registered",
             script_keys,
-            [epoch, offset, signed, record.name, record.account, record.epoch, *fields],
+            [epoch, place, signed, record.name, record.account, record.epoch, *fields],
         )
-    return "apply_account", script_keys, [epoch, offset, record.name, record.account, _CHANGES[type(record)]]
+    return "apply_account", script_keys, [epoch, place, record.name, record.account, _CHANGES[type(record)]]
 
 
 def _two(text: str) -> tuple[str, str]:
@@ -82,11 +85,11 @@ class Accounts:
         return int(at), epoch
 
     def confirmed(self, account: Account, epoch: str) -> bool:
-        """Whether the account may be called stored, once its registration stands in the ledger."""
-        word = self._memory.scripts.run(
+        """Whether the account may be called stored, once its registration stands in the ledger. Raises Recovering."""
+        word = self._memory.promise(
             "confirm_account", [keys.account(account.name), keys.ACCOUNTS_AGENDA], [account.id, epoch, account.name]
         )
-        return bool(word == "active")
+        return word == "active"
 
     def all(self) -> list[Account]:
         """Every account. Looks through all keys: for repairs, not for requests."""

@@ -5,25 +5,31 @@ Replies are decoded to text; redis-py's own annotations can't know that.
 
 from typing import Any, cast
 
-from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
+from storefront.domain.errors import Recovering
 from storefront.stores import keys
+from storefront.stores.connection import connect
 from storefront.stores.scripts import Scripts
 
 TIMEOUT = 2.0
 """Seconds that a call may wait for Redis."""
 
+REPLICA_TIMEOUT_MS = 500
+"""Milliseconds that a promise may wait for replicas to hold it."""
+
 
 class Memory:
     """The shop's Redis: plain reads here, decisions through ``scripts``.
 
-    One retry covers a connection that Redis closed; every script may run twice.
+    One retry covers a connection that Redis closed; every script may run twice. ``replicas`` is how many replicas must
+    hold what a promise rests upon before it is made.
     """
 
-    def __init__(self, url: str) -> None:
-        self.redis = Redis.from_url(
+    def __init__(self, url: str, replicas: int = 0) -> None:
+        self._replicas = replicas
+        self.redis = connect(
             url,
             decode_responses=True,
             socket_timeout=TIMEOUT,
@@ -31,6 +37,17 @@ class Memory:
             retry=Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), retries=1),
         )
         self.scripts = Scripts(self.redis)
+
+    def promise(self, name: str, script_keys: list[str], args: list[Any]) -> str:
+        """The word with which a script makes a promise. Raises Recovering if too few replicas hold it in time.
+
+        A primary that was cut off while another was promoted has no replica any more that would hold anything: so it
+        promises nothing.
+        """
+        word, holding = self.scripts.run_and_wait((name, script_keys, args), self._replicas, REPLICA_TIMEOUT_MS)
+        if holding < self._replicas:
+            raise Recovering
+        return str(word)
 
     def ping(self) -> None:
         """Raises redis.RedisError if Redis doesn't answer."""

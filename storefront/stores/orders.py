@@ -67,11 +67,14 @@ def order_from(order_id: str, found: dict[str, str]) -> Order | None:
     )
 
 
-def effect(record: OrderRecord, epoch: str, signed: str, offset: int) -> Call:
-    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``."""
+def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
+    """The script call that applies ``record``, read by a worker in ``epoch`` behind the signature ``signed``.
+
+    ``place`` is where it stands (see ``scripts.place``).
+    """
     sale, buyers = keys.sale(record.sale), keys.buyers(record.sale)
     order, agenda = keys.order(record.order), keys.agenda(record.sale)
-    guard = [epoch, offset]
+    guard = [epoch, place]
     match record:
         case Requested():
             return (
@@ -124,8 +127,8 @@ class Orders:
         raise _REFUSALS[word]
 
     def confirmed(self, order: str, epoch: str) -> bool:
-        """Whether the shopper may be told yes, once the request stands in the ledger."""
-        return cast("str", self._memory.scripts.run("confirm", [keys.order(order)], [epoch])) != "gone"
+        """Whether the shopper may be told yes, once the request stands in the ledger. Raises Recovering."""
+        return self._memory.promise("confirm", [keys.order(order)], [epoch]) != "gone"
 
     def get(self, order_id: str) -> Order | None:
         """One order."""

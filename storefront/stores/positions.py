@@ -23,12 +23,12 @@ class Position:
     record: str
 
 
-def signature(sale: str | None, epoch: str, signed: str, offset: int) -> Call:
+def signature(sale: str | None, epoch: str, signed: str, place: str) -> Call:
     """The script call that opens a sale, or with None the accounts, to the epoch ``signed``."""
     if sale is None:
-        return "apply_signed", [keys.ACCOUNTS], [epoch, offset, signed]
+        return "apply_signed", [keys.ACCOUNTS], [epoch, place, signed]
     sale_keys = [keys.sale(sale), keys.buyers(sale), keys.agenda(sale)]
-    return "apply_signed", sale_keys, [epoch, offset, signed, keys.orders_of_tag(sale)]
+    return "apply_signed", sale_keys, [epoch, place, signed, keys.orders_of_tag(sale)]
 
 
 class Positions:

@@ -38,7 +38,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
     )
 
 
-def opened(record: Opened, epoch: str, signed: str, offset: int) -> Call:
+def opened(record: Opened, epoch: str, signed: str, place: str) -> Call:
     """The script call that applies ``record``."""
     terms = asdict(record)
     fields: list[str | int] = []
@@ -50,7 +50,7 @@ def opened(record: Opened, epoch: str, signed: str, offset: int) -> Call:
     return (
         "apply_opened",
         [keys.sale(record.sale), keys.product(record.product)],
-        [epoch, offset, signed, record.sale, record.at, record.ends, record.num, *fields],
+        [epoch, place, signed, record.sale, record.at, record.ends, record.num, *fields],
     )
 
 

@@ -1,14 +1,23 @@
 """Loads the Lua scripts by name. ``lua/prelude.lua`` stands in front of each of them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import NoScriptError
 
 Call = tuple[str, list[str], list[Any]]
 """A script's name, its keys and its arguments."""
+
+
+def place(offset: int, before: int | None = None) -> str:
+    """Where a record stands, as the scripts that apply records read it (``guard`` in ``prelude.lua``).
+
+    ``before`` is the offset of the record in front of it about the same sale, or of the accounts, in one row of calls.
+    """
+    return f"{offset}" if before is None else f"{offset} {before}"
 
 
 @cache
@@ -33,17 +42,44 @@ class Scripts:
         """The script's answer. Sends its source along only if Redis doesn't know it."""
         return self._script(name)(keys=keys, args=args)
 
+    def run_and_wait(self, call: Call, replicas: int, timeout_ms: int) -> tuple[Any, int]:
+        """A script's answer, and how many replicas hold all that this connection has written, its script's too.
+
+        Waits until ``replicas`` of them do, ``timeout_ms`` at most (Redis's command WAIT); for none, not at all.
+        """
+        name, keys, args = call
+        if not replicas:
+            return self.run(name, keys, args), 0
+
+        def send() -> list[Any]:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
+            pipeline.wait(replicas, timeout_ms)
+            return pipeline.execute()
+
+        word, holding = self._with_sources(send, {name})
+        return word, int(holding)
+
     def run_many(self, calls: Iterable[Call]) -> list[Any]:
         """The answers of several scripts, run in order in one round trip, each atomic by itself.
 
-        Every source travels in front of the row: if a script were unknown, those behind it would run without it, and
-        it could not be made up for, since what they did moved the position on.
+        Every script of the shop may run twice, so after a restart of Redis the whole row is sent again. One that fails
+        doesn't keep those behind it from running; where order matters, they see it by their ``place``.
         """
         calls = list(calls)
-        names = dict.fromkeys(name for name, _, _ in calls)
-        pipeline = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipeline.script_load(_source(name))
-        for name, keys, args in calls:
-            pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
-        return pipeline.execute()[len(names) :] if calls else []
+
+        def send() -> list[Any]:
+            pipeline = self._redis.pipeline(transaction=False)
+            for name, keys, args in calls:
+                pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
+            return pipeline.execute() if calls else []
+
+        return self._with_sources(send, {name for name, _, _ in calls})
+
+    def _with_sources(self, send: Callable[[], list[Any]], names: set[str]) -> list[Any]:
+        try:
+            return send()
+        except NoScriptError:
+            for name in names:
+                self._redis.script_load(_source(name))
+            return send()

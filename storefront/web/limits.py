@@ -2,21 +2,28 @@
 
 import math
 import time
+from typing import Any
 
 from flask import Flask, g
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from storefront.config import Config
+from storefront.stores.connection import SENTINEL, split_database
 
 limiter = Limiter(key_func=get_remote_address)
 
 
 def init_app(app: Flask, config: Config) -> None:
     """Count every request of ``app``. A Redis that is away must cost little: short timeouts, then limits in memory."""
+    patience: dict[str, Any] = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}
+    url, options = config.limiter_url, patience
+    if url.startswith(SENTINEL):  # counts are read where they are written, and the library takes the database apart
+        url, database = split_database(url)
+        options = {**patience, "db": database, "use_replicas": False, "sentinel_kwargs": patience}
     app.config.update(
-        RATELIMIT_STORAGE_URI=config.limiter_url,
-        RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 0.2, "socket_connect_timeout": 0.2},
+        RATELIMIT_STORAGE_URI=url,
+        RATELIMIT_STORAGE_OPTIONS=options,
         RATELIMIT_STRATEGY="fixed-window",
         RATELIMIT_DEFAULT=config.limit_default,
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,

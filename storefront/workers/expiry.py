@@ -24,6 +24,7 @@ from storefront import config
 from storefront.domain.errors import LedgerDown
 from storefront.services import settling
 from storefront.shop import Shop
+from storefront.stores.connection import connect
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def sweep() -> int:
 
 
 def _connect() -> Redis:
-    return Redis.from_url(config.from_environment().rq_url, socket_connect_timeout=2, socket_keepalive=True)
+    return connect(config.from_environment().rq_url, socket_connect_timeout=2, socket_keepalive=True)
 
 
 def tick() -> None:

@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 import pytest
 
-from storefront.domain.account import Account, Profile
-from storefront.domain.ids import new_account_id
+from storefront.domain.account import Account
 from storefront.domain.sale import Terms
 from storefront.local.shop import LocalShop
-from storefront.services import accounts, passwords, selling
+from storefront.services import accounts, selling
 from storefront.shop import Shop
 from tests.conftest import eventually, unique
+from tests.crowds import registered
 
 SHOPPERS, UNITS = 500, 50
 
@@ -25,16 +25,8 @@ pytestmark = pytest.mark.xdist_group("race")  # one crowd for all of them
 
 @pytest.fixture(scope="session")
 def crowd(shop: Shop) -> list[Account]:
-    """The shoppers, registered in one go: all have one password, hashed once."""
-    password = passwords.hashed("secret123", 1)
-    profiles = [Profile(unique("shopper"), 20, "x", "http://example.com/a.jpg") for _ in range(SHOPPERS)]
-    made = [Account(new_account_id(), profile, password) for profile in profiles]
-    claims = [shop.accounts.claim(account, 600_000) for account in made]
-    shop.ledger.append_all(
-        accounts.registration(account, at, epoch) for account, (at, epoch) in zip(made, claims, strict=True)
-    )
-    eventually(lambda: all(shop.accounts.get(account.name) for account in made))
-    return made
+    """The shoppers."""
+    return registered(shop, SHOPPERS)
 
 
 class Shopper:

@@ -2,10 +2,15 @@
 -- KEYS[1] sale   KEYS[2] product
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed in the ledger   ARGV[4] sale id   ARGV[5] at (ms)
 -- ARGV[6] ends (s)   ARGV[7] num   ARGV[8…] field, value, …
--- Returns "opened", "name_taken" (an earlier sale of the product had not ended at that time), "already" or "another_epoch".
+-- Returns "opened", "name_taken" (an earlier sale of the product had not ended at that time), "already", "gap" or
+-- "another_epoch".
 -- A sale that was over before it was opened takes the name from nobody: it is kept, and the product stays what it was.
-if epoch_in_force() ~= ARGV[1] then return 'another_epoch' end
-if redis.call('EXISTS', KEYS[1]) == 1 then return 'already' end
+local no = guard(KEYS[1], ARGV[1], ARGV[2])
+if no and no ~= 'missing' then return no end
+if not no then
+  applied(KEYS[1], ARGV[2])
+  return 'already'
+end
 local at = tonumber(ARGV[5])
 local earlier = redis.call('GET', KEYS[2])
 local ends = earlier and redis.call('HGET', string.match(KEYS[1], '^(.*:)[^:]+$') .. earlier, 'ends')

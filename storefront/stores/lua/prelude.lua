@@ -14,19 +14,29 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Where a record stands: its offset, and behind a space the offset of the record of the same sale (or of the accounts)
+-- in front of it, if the worker sends both in one row.
+local function read_place(place)
+  local offset, before = string.match(place, '^(%d+) ?(%d*)$')
+  return tonumber(offset), tonumber(before)
+end
+
 -- Why a record must not be applied now, or nil.
--- "another_epoch": the worker read under an epoch that is over and must go back. "missing": what the record is about
--- isn't known. "already": a later record was applied before.
-local function guard(position_key, believed_epoch, offset)
+-- "another_epoch": the worker read under an epoch that is over and must go back. "missing": what the record is about isn't
+-- known. "gap": the record in front of it in the row was refused (a full disk, a script that Redis had forgotten), so this
+-- one must wait, or that one would be passed over for good. "already": a later record was applied before.
+local function guard(position_key, believed_epoch, place)
   if epoch_in_force() ~= believed_epoch then return 'another_epoch' end
+  local offset, before = read_place(place)
   local position = redis.call('HGET', position_key, 'position')
   if not position then return 'missing' end
-  if tonumber(offset) < tonumber(position) then return 'already' end
+  if before and tonumber(position) <= before then return 'gap' end
+  if offset < tonumber(position) then return 'already' end
   return nil
 end
 
-local function applied(position_key, offset)
-  redis.call('HSET', position_key, 'position', string.format('%.0f', offset + 1))
+local function applied(position_key, place)
+  redis.call('HSET', position_key, 'position', string.format('%.0f', read_place(place) + 1))
 end
 
 -- Move one unit of a sale from one counter to another: "stock", "reserved", "pending", "paid".
