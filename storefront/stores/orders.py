@@ -170,6 +170,13 @@ class Orders:
             self._memory.scripts.run("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS])
         )
 
+    def waiting(self, sales: list[str]) -> int:
+        """How many orders of these sales the sweep still has to look at, sooner or later."""
+        pipeline = self._memory.redis.pipeline(transaction=False)
+        for sale in sales:
+            pipeline.zcard(keys.agenda(sale))
+        return sum(pipeline.execute()) if sales else 0
+
     def charge_of(self, order: str) -> str:
         """The charge with which an order was paid, empty if there is none."""
         return self._memory.field(keys.order(order), "charge") or ""

@@ -86,6 +86,17 @@ class Sales:
         begins = redis.zmscore(keys.SALES_BY_BEGIN, ids) if ids else []
         return [(sale_id, int(begin or 0)) for sale_id, begin in zip(ids, begins, strict=True)]
 
+    def watched(self, now: int) -> list[str]:
+        """The sales that haven't ended, or that the sweep must visit: the last to begin in front."""
+        ids = sorted({sale_id for sale_id, _ in self.running(now)} | set(self.unsettled()))
+        begins = self._memory.redis.zmscore(keys.SALES_BY_BEGIN, ids) if ids else []
+        return [
+            sale_id
+            for _, sale_id in sorted(
+                ((begin or 0, sale_id) for sale_id, begin in zip(ids, begins, strict=True)), reverse=True
+            )
+        ]
+
     def ended(self, now: int, start: int, most: int) -> list[str]:
         """Ids of ended sales, the latest in front, from the ``start``-th on."""
         redis = self._memory.redis
