@@ -102,12 +102,21 @@ class Sales:
         redis = self._memory.redis
         return cast("list[str]", redis.zrevrangebyscore(keys.SALES_BY_END, now, "-inf", start, most))
 
+    def of_merchants(self, merchants: list[str], start: int, most: int) -> list[str]:
+        """Ids of the sales of these merchants together, the last to begin in front, from the ``start``-th on."""
+        found: list[tuple[float, str]] = []
+        for merchant in merchants:
+            newest = self._memory.redis.zrevrange(keys.merchant_sales(merchant), 0, start + most - 1, withscores=True)
+            found += [(begins, sale_id) for sale_id, begins in cast("list[tuple[str, float]]", newest)]
+        return [sale_id for _, sale_id in sorted(found, reverse=True)[start : start + most]]
+
     def index(self, sale: Opened, partition: int) -> None:
         """Put a sale that was opened into the lists. May run twice."""
         pipeline = self._memory.redis.pipeline(transaction=False)
         pipeline.zadd(keys.SALES_BY_BEGIN, {sale.sale: sale.begins})
         pipeline.zadd(keys.SALES_BY_END, {sale.sale: sale.ends})
         pipeline.sadd(keys.sales_of_partition(partition), sale.sale)
+        pipeline.zadd(keys.merchant_sales(sale.merchant), {sale.sale: sale.begins})
         pipeline.execute()
 
     def of_partition(self, partition: int) -> list[str]:
