@@ -72,7 +72,8 @@ class Sale:
     @property
     def adds_up(self) -> bool:
         """Whether every unit is in exactly one place."""
-        return self.units.total == self.terms.num
+        units = self.units
+        return units.total == self.terms.num and min(units.left, units.reserved, units.unpaid, units.paid) >= 0
 
     def worth(self, units: int) -> int:
         """What so many units cost together, in minor units of the currency; 0 where the sale names no price."""
