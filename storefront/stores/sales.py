@@ -34,7 +34,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
         ),
         merchant=found["merchant"],
         merchant_name=found["merchant_name"],
-        refunds=Refunds(due=int(found["refund_due"]), done=int(found["refunded"])),
+        refunds=Refunds(due=int(found.get("refund_due", 0)), done=int(found.get("refunded", 0))),
     )
 
 
