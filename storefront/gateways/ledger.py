@@ -7,16 +7,17 @@ thread). ``append`` returns only when the broker has acknowledged for all replic
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
-from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from storefront.domain.errors import LedgerDown
 from storefront.domain.records import Probed, Record, decode, encode
+from storefront.gateways import topics
 
 log = logging.getLogger(__name__)
 
@@ -177,22 +178,14 @@ class Ledger:
     # Set-up and reading
 
     def ensure_topics(self) -> None:
-        """Create the topics that don't exist. Raises LedgerDown if the broker can't be reached."""
-        counts: dict[str, int] = {}
-        for topic, _ in self.partitions:
-            counts[topic] = counts.get(topic, 0) + 1
+        """Create the topics that don't exist, and warn of those that may lose records.
+
+        Raises LedgerDown if the broker can't be reached, or has too few brokers beside it.
+        """
+        counts = Counter(self._prefix + topic for topic, _ in self.partitions)
         try:
-            admin = KafkaAdminClient(
-                bootstrap_servers=self._servers, bootstrap_timeout_ms=5000, request_timeout_ms=5000
-            )
-            try:
-                for topic, count in counts.items():
-                    try:
-                        admin.create_topics([NewTopic(self._prefix + topic, count, self._replication)])
-                    except TopicAlreadyExistsError:
-                        continue
-            finally:
-                admin.close()
+            for warning in topics.ensure(self._servers, counts, self._replication):
+                log.warning("%s", warning)
         except KafkaError as fault:
             raise LedgerDown from fault
 
