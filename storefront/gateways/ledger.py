@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
@@ -34,6 +35,9 @@ AT_ONCE = 0.5
 
 FETCH_TIMEOUT_MS = 5000
 """Milliseconds after which a broker that doesn't answer a reader is given up for another, or for a new connection."""
+
+ROW = 500
+"""Records that are sent together, so that each row can be acknowledged within the send timeout."""
 
 LAST_WORDS = 30.0
 """Seconds that a producer which was given up may take to give up what it still holds."""
@@ -92,7 +96,12 @@ class Ledger:
         What fails at once is sent again by a new producer: an idempotent one keeps failing after its broker forgot it.
         A record that is appended twice counts once.
         """
-        records = list(records)
+        waiting, receipts = iter(records), list[Receipt]()
+        while row := list(islice(waiting, ROW)):
+            receipts += self._append_row(row, to)
+        return receipts
+
+    def _append_row(self, records: list[Record], to: tuple[str, int] | None) -> list[Receipt]:
         began = time.monotonic()
         for last_try in (False, True):
             producer = None

@@ -22,8 +22,8 @@ STOPPED = 12.0
 """Seconds that a process stands still: longer than every timeout of the shop, the clients' and the leases included."""
 
 CUT = ("ledger cut:orders", "ledger cut:accounts", "apply_requested:missing")
-"""What an embedded broker that is killed may cause: it loses its last second, which is mended from Redis. A later replay
-may find requests in front of the mending that are about what was lost."""
+"""What an embedded broker that is killed may cause. It loses its last second, which is mended from Redis; later replays may
+find requests in front of the mending that are about what was lost."""
 
 Act = Callable[[Venue], None]
 
@@ -157,7 +157,7 @@ LEDGER_ALONE = Fault("at last: redis flushed, the ledger alone tells the same", 
 
 
 def disk_full(policy: str) -> Fault:
-    """Redis's disk has no room left. Under "always" Redis gives up itself; a supervisor starts it when there is room."""
+    """Redis's disk has no room left. Under "always" Redis gives up; a supervisor starts it when there is room."""
 
     def strike(venue: Venue) -> None:
         venue.inside.memory.redis.config_set("appendfsync", policy)

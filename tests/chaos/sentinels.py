@@ -17,7 +17,7 @@ REPLICAS, SENTINELS = 2, 3
 
 
 class ReplicatedRedis:
-    """Its ``processes`` are named "redis-1" to "redis-3", the first of which begins as the primary, and "sentinel-1" to 3."""
+    """Its ``processes`` are "redis-1" to "redis-3", the first of which begins as the primary, and "sentinel-1" to 3."""
 
     def __init__(self, folder: Path) -> None:
         self.processes: dict[str, Process] = {}
