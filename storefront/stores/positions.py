@@ -13,8 +13,8 @@ from storefront.stores.memory import Memory
 from storefront.stores.scripts import Call
 
 MOST_WAITING = 8
-"""Threads of one process that may wait for the order worker at a time. The others are there for those who buy, who need no
-worker and must not stand behind those who do while it is away."""
+"""Threads of one process that may wait for the order worker at a time. The others are there for those who buy: they
+need no worker, and must not stand behind those who do while it is away."""
 
 
 @dataclass(frozen=True)

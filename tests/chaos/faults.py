@@ -22,7 +22,7 @@ STOPPED = 12.0
 """Seconds that a process stands still: longer than every timeout of the shop, the clients' and the leases included."""
 
 CUT = ("ledger cut:orders", "ledger cut:accounts", "apply_requested:missing")
-"""What an embedded broker that is killed may cause. It loses its last second, which is mended from Redis; later replays may
+"""What killing an embedded broker may cause. It loses its last second, which is mended from Redis; later replays may
 find requests in front of the mending that are about what was lost."""
 
 Act = Callable[[Venue], None]
