@@ -47,10 +47,10 @@ def judge(shop: Shop, sales: Sequence[Sale], deeds: Sequence[Deed], excused: Col
     """
     story = told_by_the_ledger(shop, sales)
     breaches = [
-        *_words_broken(story, deeds),
-        *_sold_twice(story, deeds),
-        *_oversold(story, sales),
-        *_money_kept(story),
+        *words_broken(story, deeds),
+        *sold_twice(story, deeds),
+        *oversold(story, sales),
+        *money_kept(story),
         *_redis_differs(shop, sales, excused),
     ]
     purchases = [deed for deed in deeds if deed.act == "buy"]
@@ -84,7 +84,7 @@ def told_by_the_ledger(shop: Shop, sales: Sequence[Sale]) -> Story:
     return story
 
 
-def _words_broken(story: Story, deeds: Sequence[Deed]) -> list[str]:
+def words_broken(story: Story, deeds: Sequence[Deed]) -> list[str]:
     """Acknowledged orders that are missing, and acknowledged payments and cancellations that didn't happen."""
     found: list[str] = []
     may_be_cancelled = {deed.order for deed in deeds if deed.act == "cancel"}
@@ -104,7 +104,7 @@ def _words_broken(story: Story, deeds: Sequence[Deed]) -> list[str]:
     return found
 
 
-def _sold_twice(story: Story, deeds: Sequence[Deed]) -> list[str]:
+def sold_twice(story: Story, deeds: Sequence[Deed]) -> list[str]:
     """Orders told yes twice, and shoppers with two live orders where one is the limit."""
     told = Counter(deed.order for deed in deeds if deed.sold)
     found = [f"order {order} was told yes {count} times" for order, count in told.items() if count > 1]
@@ -118,7 +118,8 @@ def _sold_twice(story: Story, deeds: Sequence[Deed]) -> list[str]:
     ]
 
 
-def _oversold(story: Story, sales: Sequence[Sale]) -> list[str]:
+def oversold(story: Story, sales: Sequence[Sale]) -> list[str]:
+    """Sales with more live orders than units, at any line of the ledger."""
     return [
         f"sale {sale.id} once had {story.most_live[sale.id]} live orders for {sale.terms.num} units"
         for sale in sales
@@ -126,7 +127,7 @@ def _oversold(story: Story, sales: Sequence[Sale]) -> list[str]:
     ]
 
 
-def _money_kept(story: Story) -> list[str]:
+def money_kept(story: Story) -> list[str]:
     """Money of orders that ended unpaid must have gone back."""
     return [
         f"order {order_id} is {order.state} with the charge {order.charge}, refund {order.refund or 'not due'}"
