@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tests.chaos.run import Row
 
+WIDTH = 140
 HEADINGS = ("fault", "asked", "told yes", "5xx or none", "pause", "sells again", "units back", "breaches")
 
 
@@ -20,7 +21,7 @@ def print_table(rows: Sequence[Row]) -> None:
         for row in rows:
             if row.venue == venue:
                 table.add_row(*_cells(row), style="red" if row.breaches else None)
-        Console().print(table)
+        Console(width=WIDTH).print(table)
     print(f"{len(rows)} faults, {sum(len(row.breaches) for row in rows)} breaches")
 
 

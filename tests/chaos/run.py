@@ -62,13 +62,13 @@ def _tried(venue: Venue, crowd: Crowd, fault: Fault, excused: set[str]) -> Row:
     time.sleep(AFTER)
     crowd.end()
     ended = time.monotonic()
-    back = within(BACK_WITHIN, lambda: venue.is_open() and not venue.units_reserved())
+    back = within(BACK_WITHIN, lambda: venue.is_open() and not venue.units_to_come())
     settled = time.monotonic()
     breaches = list(_judged(venue, crowd, excused).breaches)
     if not sold:
         breaches.append(f"the sale didn't sell again within {BACK_WITHIN:g} s")
     if not back:
-        breaches.append(f"{venue.units_reserved()} units weren't back within {BACK_WITHIN:g} s")
+        breaches.append(f"{venue.units_to_come()} units weren't back within {BACK_WITHIN:g} s")
     deeds = crowd.deeds[first:]
     return Row(
         venue.kind.name,

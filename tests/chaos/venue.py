@@ -31,6 +31,9 @@ SEND_TIMEOUT = 1.0
 BACK_WITHIN = 60.0
 """Seconds within which the shop must sell again, and every leaked unit must be back, once a fault's cause has ended."""
 
+OVERDUE_MS = 3000
+"""Milliseconds that a sweep may take to look at what is due."""
+
 DISK = "24m"
 """Size of Redis's disk where it is to be filled."""
 
@@ -71,9 +74,12 @@ class Venue:
         (held,) = self.inside.positions.all_at([("accounts", 0)])
         return all(self.inside.memory.field(keys.sale(sale.id), "signed") == held.epoch for sale in self.sales)
 
-    def units_reserved(self) -> int:
-        """Units that are reserved and not yet ordered."""
-        return sum(sale.units.reserved for sale in self.inside.sales.some([sale.id for sale in self.sales]))
+    def units_to_come(self) -> int:
+        """Units that are reserved and not yet ordered, and orders that the sweep should have looked at by now."""
+        overdue = self.inside.memory.now_ms() - OVERDUE_MS
+        ids = [sale.id for sale in self.sales]
+        unseen = [self.inside.memory.redis.zcount(keys.agenda(sale), "-inf", overdue) for sale in ids]
+        return sum(unseen) + sum(sale.units.reserved for sale in self.inside.sales.some(ids))
 
     def busiest_partition(self) -> tuple[str, int]:
         """Topic and number of the partition in which the first sale's records stand."""
