@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from redis.exceptions import RedisError
-from storefront.local.kafka import KafkaCluster
-from storefront.local.kafka import available as kafka_missing
 
 from storefront.domain.errors import LedgerDown, Refused
 from storefront.domain.sale import Sale, Terms
 from storefront.gateways.ledger import ORDERS
+from storefront.local.kafka import KafkaCluster
+from storefront.local.kafka import available as kafka_missing
 from storefront.local.process import Process
 from storefront.local.shop import LocalShop
 from storefront.services import selling
