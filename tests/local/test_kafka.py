@@ -23,7 +23,8 @@ from storefront.shop import Shop
 from storefront.stores import keys
 from tests.conftest import SETTINGS, config_of, eventually, unique
 
-pytestmark = pytest.mark.xdist_group("kafka")  # one cluster at a time: three brokers are enough for two cores
+# one cluster at a time, since three brokers are enough for two cores; starting them takes long on a busy machine
+pytestmark = [pytest.mark.xdist_group("kafka"), pytest.mark.timeout(300)]
 
 SHOPPERS, UNITS = 4, 100_000
 BEFORE, DURING = 20, 40  # purchases to be told yes before the fault, and from then on
