@@ -13,7 +13,7 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos kafka test lint format types translations requirements clean
+.PHONY: help run demo kafka test test-kafka chaos lint format types translations requirements clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -30,6 +30,9 @@ kafka: $(RUNS) ## start real Apache Kafka, fetched with Maven, for STOREFRONT_KA
 
 test: $(TESTS) ## run all tests (ARGS="tests/local -k port" for some)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-kafka: $(TESTS) ## run the integration tests on real Apache Kafka (BROKERS=3, ARGS="tests/race")
+	$(BIN)/python -m tests.on_kafka $(or $(BROKERS),1) $(or $(ARGS),tests/web tests/services tests/race)
 
 chaos: $(TESTS) ## kill, stop and rob every process under load, then count (20 minutes; ARGS="--help" tells more)
 	$(BIN)/python -m tests.chaos $(ARGS)

@@ -96,4 +96,4 @@ def _spread(admin: KafkaAdminClient, name: str) -> tuple[int, int]:
         brokers = len(admin.describe_cluster()["brokers"])
     except KeyError:  # the client trips over the embedded broker's older answer
         brokers = 1
-    return brokers, min(len(one["replica_nodes"]) for one in partitions)
+    return brokers, min((len(one["replica_nodes"]) for one in partitions), default=SAFE)
