@@ -1,8 +1,8 @@
 """The operator's command line: `flask --app wsgi merchant grant NAME`, and the like."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import click
@@ -10,8 +10,16 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from redis.exceptions import RedisError
 
-from storefront.domain.errors import LedgerDown, Refused
-from storefront.services import accounts, auditing
+from storefront.domain.errors import LedgerDown, Overloaded, Refused
+from storefront.services import accounts, auditing, rebuilding
+from storefront.services.applying import LedgerCut
+
+
+class CannotTell(click.ClickException):
+    """An audit that could not be made."""
+
+    exit_code = 2
+
 
 merchant = AppGroup("merchant", help="Who may open sales.")
 account = AppGroup("account", help="Accounts.")
@@ -24,18 +32,25 @@ def _done(change: Any, name: str, sentence: str) -> None:
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
-    """Faults as one sentence each, with exit status 1."""
+def _sentences(failure: type[click.ClickException] = click.ClickException) -> Iterator[None]:
+    """Faults as one sentence each, with the exit status of ``failure``."""
     try:
         yield
     except LedgerDown as fault:
-        raise click.ClickException("Kafka does not answer (STOREFRONT_KAFKA).") from fault
+        raise failure("Kafka does not answer (STOREFRONT_KAFKA).") from fault
+    except LedgerCut as cut:
+        raise failure(
+            f"The ledger no longer holds what Redis applied last ({cut}); an order worker mends that: "
+            "python worker.py orders"
+        ) from cut
     except RedisError as fault:
-        raise click.ClickException(f"Redis does not answer (STOREFRONT_REDIS_URL): {fault}") from fault
+        raise failure(f"Redis does not answer (STOREFRONT_REDIS_URL): {fault}") from fault
+    except Overloaded as fault:
+        raise failure("The order worker does not keep up, or none runs (python worker.py orders).") from fault
     except Refused as refusal:
-        raise click.ClickException(refusal.sentence % refusal.facts) from refusal
+        raise failure(refusal.sentence % refusal.facts) from refusal
     except UnicodeError as fault:
-        raise click.ClickException("This name is not text in UTF-8.") from fault
+        raise failure("This name is not text in UTF-8.") from fault
 
 
 @merchant.command("grant")
@@ -60,34 +75,70 @@ def delete(name: str) -> None:
 
 
 @click.command("audit")
-@click.argument("product", required=False)
+@click.argument("sale", required=False)
 @with_appcontext
-def audit(product: str | None) -> None:
-    """Compare Redis with the ledger, for every sale or that of PRODUCT. Exit status 1 if something doesn't add up."""
-    shop = current_app.extensions["shop"]
-    with click.progressbar(length=1, label="reading the ledger", file=sys.stderr) as bar:
+def audit(sale: str | None) -> None:
+    """Compare Redis with the ledger: every sale, or the one with the id SALE, or all of a product named SALE.
 
-        def progress(done: int, total: int) -> None:
-            bar.length = max(1, total)
-            bar.update(done - bar.pos)
-
-        with _sentences():
-            findings = auditing.audit(shop, progress)
-    shown = [found for found in findings if product is None or found.sale.product == product]
-    if product is not None and not shown:
-        raise click.ClickException(f"There is no sale of “{product}”.")
-    for found in sorted(shown, key=lambda found: found.sale.terms.begins):
-        units = found.sale.units
-        click.echo(
-            f"{'differs' if found.differences else 'adds up'}  {found.sale.id}  left {units.left} + reserved "
-            f"{units.reserved} + unpaid {units.unpaid} + paid {units.paid} = {units.total} of {found.sale.terms.num}  "
-            f"{found.sale.product}"
-        )
+    Exit status 0 if everything adds up, 1 if something differs, 2 if that can't be told now.
+    """
+    with _bars() as progress, _sentences(CannotTell):
+        report = auditing.audit(current_app.extensions["shop"], sale, progress)
+    if sale is not None and not report.findings:
+        raise CannotTell(f"There is no sale of “{sale}”, and none with that id.")
+    for found in report.findings:
+        click.echo(f"{'DIFFERS' if found.differences else 'adds up'}  {found.sale}  {_sum(found)}  {found.product}")
         for difference in found.differences:
             click.echo(f"    {difference}")
-    differing = sum(bool(found.differences) for found in shown)
-    click.echo(f"{len(shown)} sales, {differing} of them differ.")
-    sys.exit(1 if differing else 0)
+    for sentence in report.strays:
+        click.echo(f"DIFFERS  {sentence}")
+    orders = sum(found.orders for found in report.findings)
+    strays = f", {len(report.strays)} orders belong to no sale" if report.strays else ""
+    click.echo(f"{len(report.findings)} sales with {orders} orders; {report.differing} sales differ{strays}.")
+    sys.exit(0 if report.adds_up else 1)
+
+
+@click.command("rebuild")
+@with_appcontext
+def rebuild() -> None:
+    """Restore a Redis that is empty, or behind, from the ledger, and open the shop. Order workers may run or not."""
+    with _bars() as progress, _sentences():
+        lacking = rebuilding.rebuild(
+            current_app.extensions["shop"], lambda done, total: progress("applying the ledger", done, total)
+        )
+    click.echo(
+        f"Redis is whole: {lacking} records were applied, and the shop is open."
+        if lacking
+        else "Redis holds everything that the ledger says; the shop is open."
+    )
+
+
+def _sum(found: auditing.Finding) -> str:
+    if found.units is None:
+        return "(not in Redis)"
+    units = found.units
+    return (
+        f"stock {units.left} + reserved {units.reserved} + pending {units.unpaid} + paid {units.paid} = {units.total} "
+        f"of num {found.num}"
+    )
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on stderr for each thing that is being done, one after the other."""
+    with ExitStack() as open_bar:
+        bars: dict[str, Any] = {}
+
+        def progress(doing: str, done: int, total: int) -> None:
+            if doing not in bars:
+                open_bar.close()
+                bars[doing] = open_bar.enter_context(
+                    click.progressbar(length=max(1, total), label=doing, show_pos=True, file=sys.stderr)
+                )
+            bars[doing].length = max(1, total)
+            bars[doing].update(done - bars[doing].pos)
+
+        yield progress
 
 
 def init_app(app: Flask) -> None:
@@ -95,3 +146,4 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(merchant)
     app.cli.add_command(account)
     app.cli.add_command(audit)
+    app.cli.add_command(rebuild)

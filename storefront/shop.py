@@ -2,6 +2,7 @@
 
 from storefront.config import Config
 from storefront.domain.errors import Recovering
+from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Ledger
 from storefront.gateways.payments import PaymentProvider, Sandbox
 from storefront.stores.accounts import Accounts
@@ -24,6 +25,7 @@ class Shop:
         self.ledger = Ledger(
             config.kafka, config.topic_prefix, config.partitions, config.replication, config.send_timeout
         )
+        self.ends = LedgerEnds(self.ledger)
         self.payments: PaymentProvider = Sandbox(self.memory.redis)
 
     def is_open(self) -> bool:
@@ -37,5 +39,6 @@ class Shop:
 
     def close(self) -> None:
         """Let go of the connections."""
+        self.ends.close()
         self.ledger.close()
         self.memory.redis.close()

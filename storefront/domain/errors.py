@@ -116,6 +116,13 @@ class NotAMerchant(Forbidden):
     sentence = N_("Only merchants may open a sale.")
 
 
+class NotYourSale(Forbidden):
+    """Somebody else's sale."""
+
+    code = "not_your_sale"
+    sentence = N_("Only the merchant of this sale may see this.")
+
+
 # What isn't there
 
 
@@ -131,6 +138,13 @@ class NoSuchSale(NotFound):
 
     code = "no_such_sale"
     sentence = N_("There is no sale of this product.")
+
+
+class NoSaleOfThisId(NotFound):
+    """No sale has this id."""
+
+    code = "no_such_sale"
+    sentence = N_("There is no such sale.")
 
 
 class NoSuchOrder(NotFound):
@@ -210,14 +224,14 @@ class Expired(Conflict):
     """The order wasn't paid in time, or its unit was given back."""
 
     code = "expired"
-    sentence = N_("This order has expired. If you paid, your money is being returned.")
+    sentence = N_("This order has expired. Money that came too late is returned in full.")
 
 
 class Cancelled(Conflict):
     """The order was cancelled."""
 
     code = "cancelled"
-    sentence = N_("This order is cancelled. If you paid, your money is being returned.")
+    sentence = N_("This order is cancelled. Money that came too late is returned in full.")
 
 
 class PurchaseLost(Conflict):

@@ -203,6 +203,9 @@ KINDS: dict[str, type[Record]] = {
 }  # fmt: skip
 
 
+_FIELDS = {kind: [field.name for field in fields(kind)] for kind in KINDS.values()}
+
+
 def encode(record: Record) -> bytes:
     """The record as the ledger holds it: a JSON object whose ``kind`` names the class."""
     return json.dumps(
@@ -215,6 +218,6 @@ def decode(value: bytes) -> Record:
     try:
         given: dict[str, Any] = json.loads(value)
         kind = KINDS[given["kind"]]
-        return kind(**{field.name: given[field.name] for field in fields(kind)})
+        return kind(**{name: given[name] for name in _FIELDS[kind]})
     except (KeyError, TypeError) as fault:
         raise ValueError(f"not a record of this ledger: {value[:200]!r}") from fault

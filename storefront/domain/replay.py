@@ -4,24 +4,26 @@ The order worker's Lua scripts say the same in Redis. This says it a second time
 compares the two, and for the tests.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from storefront.domain import records
 from storefront.domain.order import OrderState
 from storefront.domain.records import Record
-from storefront.domain.sale import Units
+from storefront.domain.sale import Refunds, Units
 
 LIVE = frozenset({OrderState.PENDING, OrderState.PAID})
-RANK = {OrderState.REFUSED: 2, OrderState.PENDING: 3}
+RANK = {None: 0, OrderState.REFUSED: 2, OrderState.PENDING: 3}
 ENDED = 4
 """How far on in its life an order is that is paid, or gave its unit back: ``Restored`` brings orders forward only."""
 
 
-@dataclass
+@dataclass(slots=True)
 class ReplayedOrder:
-    """An order as the ledger alone tells it."""
+    """An order as the ledger alone tells it. ``state`` is None where all that is known of it is a charge."""
 
-    state: OrderState
+    state: OrderState | None = None
     shopper: str = ""
     charge: str = ""
     refund: str = ""
@@ -31,43 +33,74 @@ class ReplayedOrder:
 class ReplayedSale:
     """A sale as the ledger alone tells it. Units that are only reserved aren't known to the ledger."""
 
-    product: str
-    num: int
+    opened: records.Opened
     orders: dict[str, ReplayedOrder] = field(default_factory=dict)
+    position: int = 0
+    """One more than the offset of the last record that was about this sale."""
+    _states: Counter[OrderState | None] = field(default_factory=Counter)
+    _refunds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def left(self) -> int:
+        """Units that no placed order holds."""
+        return self.opened.num - self._states[OrderState.PENDING] - self._states[OrderState.PAID]
 
     @property
     def units(self) -> Units:
         """Where the units are."""
-        states = [order.state for order in self.orders.values()]
-        unpaid, paid = states.count(OrderState.PENDING), states.count(OrderState.PAID)
-        return Units(
-            left=self.num - unpaid - paid,
-            reserved=0,
-            unpaid=unpaid,
-            paid=paid,
-            expired=states.count(OrderState.EXPIRED),
-        )
+        states = self._states
+        unpaid, paid, expired = (states[one] for one in (OrderState.PENDING, OrderState.PAID, OrderState.EXPIRED))
+        return Units(left=self.left, reserved=0, unpaid=unpaid, paid=paid, expired=expired)
+
+    @property
+    def refunds(self) -> Refunds:
+        """How many orders' money came too late."""
+        return Refunds(due=self._refunds["due"], done=self._refunds["done"])
+
+    def order(self, order_id: str) -> ReplayedOrder:
+        """The order of this id, from here on known."""
+        return self.orders.setdefault(order_id, ReplayedOrder())
+
+    def bring(self, order: ReplayedOrder, state: OrderState, shopper: str = "") -> None:
+        """Have an order be in ``state``."""
+        self._states[order.state] -= 1
+        self._states[state] += 1
+        order.state, order.shopper = state, shopper or order.shopper
+
+    def set_refund(self, order: ReplayedOrder, refund: str) -> None:
+        """Note where the money of an order stands that came too late."""
+        self._refunds[order.refund] -= 1
+        self._refunds[refund] += 1
+        order.refund = refund
 
 
 class Replay:
-    """One partition of the topic ``orders``, applied from its first line."""
+    """One partition of the topic ``orders``, applied from its first line.
 
-    def __init__(self) -> None:
+    ``wanted`` tells which orders to follow, by sale id; sales are all known, since they take names from each other.
+    """
+
+    def __init__(self, wanted: Callable[[str], bool] = lambda _sale: True) -> None:
         self.signed = ""
         self.sales: dict[str, ReplayedSale] = {}
+        self._wanted = wanted
         self._newest: dict[str, records.Opened] = {}
 
-    def apply(self, record: Record) -> None:
+    def apply(self, record: Record, offset: int = 0) -> None:
         """Apply one record. Each record, and each row of records from an earlier place on, may be applied again."""
         if isinstance(record, records.Signed):
             if record.succeeds in (None, self.signed):
                 self.signed = record.epoch
+                for sale in self.sales.values():
+                    sale.position = offset + 1
         elif isinstance(record, records.Opened):
-            self._open(record)
-        elif isinstance(record, records.OrderRecord) and record.sale in self.sales:
-            self._apply_to_order(self.sales[record.sale], record)
+            self._open(record, offset)
+        elif isinstance(record, records.OrderRecord) and record.sale in self.sales and self._wanted(record.sale):
+            sale = self.sales[record.sale]
+            self._apply_to_order(sale, record)
+            sale.position = offset + 1
 
-    def _open(self, record: records.Opened) -> None:
+    def _open(self, record: records.Opened, offset: int) -> None:
         if record.sale in self.sales:
             return
         earlier = self._newest.get(record.product)
@@ -76,42 +109,52 @@ class Replay:
             return
         if not running:
             self._newest[record.product] = record
-        self.sales[record.sale] = ReplayedSale(record.product, record.num)
+        self.sales[record.sale] = ReplayedSale(record, position=offset + 1)
 
     def _apply_to_order(self, sale: ReplayedSale, record: records.OrderRecord) -> None:
-        order = sale.orders.get(record.order)
+        known = sale.orders.get(record.order)
+        state = known.state if known else None
         match record:
-            case records.Requested():
-                if order is None:
-                    placed = record.epoch == self.signed and sale.units.left > 0
-                    state = OrderState.PENDING if placed else OrderState.REFUSED
-                    sale.orders[record.order] = ReplayedOrder(state, record.shopper)
-            case records.Released() | records.Cancelled() if order is None:
-                state = OrderState.RELEASED if isinstance(record, records.Released) else OrderState.CANCELLED
-                sale.orders[record.order] = ReplayedOrder(state)
-            case records.Cancelled() if order and order.state is OrderState.PENDING:
-                order.state = OrderState.CANCELLED
-            case records.Expired() if order and order.state is OrderState.PENDING:
-                order.state = OrderState.EXPIRED
-            case records.Paid() if order:
-                _pay(order, record.charge)
-            case records.Refunded() if order and order.refund == "due":
-                order.refund = "done"
+            case records.Requested() if state is None:
+                placed = record.epoch == self.signed and sale.left > 0
+                wanted = OrderState.PENDING if placed else OrderState.REFUSED
+                sale.bring(sale.order(record.order), wanted, record.shopper)
+            case records.Released() if state is None:
+                sale.bring(sale.order(record.order), OrderState.RELEASED)
+            case records.Cancelled() if state in (None, OrderState.PENDING):
+                sale.bring(sale.order(record.order), OrderState.CANCELLED)
+            case records.Expired() if known and state is OrderState.PENDING:
+                sale.bring(known, OrderState.EXPIRED)
+            case records.Paid():
+                _pay(sale, sale.order(record.order), record.charge)
+            case records.Refunded() if known and known.refund == "due":
+                sale.set_refund(known, "done")
             case records.Restored():
-                self._restore(sale, record)
-
-    @staticmethod
-    def _restore(sale: ReplayedSale, record: records.Restored) -> None:
-        wanted = OrderState(record.state)
-        order = sale.orders.setdefault(record.order, ReplayedOrder(OrderState.RESERVED, record.shopper))
-        if RANK.get(order.state, 0 if order.state is OrderState.RESERVED else ENDED) < RANK.get(wanted, ENDED):
-            order.state = wanted
-        if record.charge and not order.charge:
-            order.charge, order.refund = record.charge, record.refund
+                _restore(sale, record)
 
 
-def _pay(order: ReplayedOrder, charge: str) -> None:
+def _pay(sale: ReplayedSale, order: ReplayedOrder, charge: str) -> None:
     if order.state is OrderState.PENDING:
-        order.state, order.charge = OrderState.PAID, charge
+        order.charge = charge
+        sale.bring(order, OrderState.PAID)
     elif charge not in (order.charge, "free"):
-        order.charge, order.refund = charge, "due"
+        order.charge = charge
+        sale.set_refund(order, "due")
+
+
+def _restore(sale: ReplayedSale, record: records.Restored) -> None:
+    wanted = OrderState(record.state)
+    known = sale.orders.get(record.order)
+    state = known.state if known else None
+    further = RANK.get(state, ENDED) < RANK.get(wanted, ENDED)
+    if further and wanted in LIVE and state not in LIVE and sale.left <= 0:
+        return
+    order = sale.order(record.order)
+    if further:
+        sale.bring(order, wanted, record.shopper)
+    if record.charge and not order.charge:
+        order.charge = record.charge
+        if record.refund:
+            sale.set_refund(order, record.refund)
+    elif (order.charge, order.refund, record.refund) == (record.charge, "due", "done"):
+        sale.set_refund(order, "done")

@@ -51,6 +51,14 @@ class Units:
 
 
 @dataclass(frozen=True)
+class Refunds:
+    """Numbers of a sale's orders whose money came too late: still ``due`` back, or given back (``done``)."""
+
+    due: int = 0
+    done: int = 0
+
+
+@dataclass(frozen=True)
 class Sale:
     """A sale as the shop's memory holds it. ``merchant`` is an account id, empty where anyone may open sales."""
 
@@ -59,6 +67,17 @@ class Sale:
     units: Units
     merchant: str
     merchant_name: str
+    refunds: Refunds = Refunds()
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every unit is in exactly one place."""
+        units = self.units
+        return units.total == self.terms.num and min(units.left, units.reserved, units.unpaid, units.paid) >= 0
+
+    def worth(self, units: int) -> int:
+        """What so many units cost together, in minor units of the currency; 0 where the sale names no price."""
+        return units * (self.terms.price or 0)
 
     @property
     def product(self) -> str:

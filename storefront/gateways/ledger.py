@@ -252,6 +252,15 @@ class Reader:
         except KafkaError as fault:
             raise LedgerDown from fault
 
+    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The same of several partitions, asked for at once. Raises LedgerDown."""
+        targets = {one: self._partition(one) for one in partitions}
+        try:
+            found = self._consumer.end_offsets(list(targets.values()))
+        except KafkaError as fault:
+            raise LedgerDown from fault
+        return {one: int(found[target]) for one, target in targets.items()}
+
     def poll(self, timeout: float, most: int = 500) -> Iterator[tuple[tuple[str, int], list[Line]]]:
         """What has come, by partition, in order. Waits up to ``timeout`` seconds for something. Raises LedgerDown."""
         deadline = time.monotonic() + timeout

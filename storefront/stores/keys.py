@@ -51,6 +51,11 @@ def sales_of_partition(partition: int) -> str:
     return f"sales:partition:{partition}"
 
 
+def merchant_sales(merchant: str) -> str:
+    """Sorted set: a merchant's sales, or with an empty id those of nobody → the beginning of their window."""
+    return f"merchant:{merchant}:sales"
+
+
 def shopper_orders(shopper: str) -> str:
     """Sorted set: a shopper's orders → when they were made (Unix ms)."""
     return f"shopper:{shopper}:orders"

@@ -16,6 +16,7 @@ from storefront.domain.records import (
     Restored,
 )
 from storefront.stores import keys
+from storefront.stores.census import PIECE, pieces
 from storefront.stores.memory import Memory, pairs
 from storefront.stores.scripts import Call
 
@@ -150,10 +151,10 @@ class Orders:
         Looks through all keys: for repairs, not for requests.
         """
         found: dict[str, list[tuple[str, dict[str, str]]]] = {sale: [] for sale in sale_ids}
-        names = [str(name) for name in self._memory.redis.scan_iter(match="{*}:order:*", count=1000)]
-        for name, fields in zip(names, self._memory.hashes(names), strict=True):
-            if fields.get("sale") in found:
-                found[fields["sale"]].append((name.rpartition(":")[2], fields))
+        for names in pieces(map(str, self._memory.redis.scan_iter(match="{*}:order:*", count=PIECE))):
+            for name, fields in zip(names, self._memory.hashes(names), strict=True):
+                if fields.get("sale") in found:
+                    found[fields["sale"]].append((name.rpartition(":")[2], fields))
         return found
 
     def index(self, requests: list[Requested | Restored]) -> None:
@@ -168,6 +169,13 @@ class Orders:
         return pairs(
             self._memory.scripts.run("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS])
         )
+
+    def waiting(self, sales: list[str]) -> int:
+        """How many orders of these sales the sweep still has to look at, sooner or later."""
+        pipeline = self._memory.redis.pipeline(transaction=False)
+        for sale in sales:
+            pipeline.zcard(keys.agenda(sale))
+        return sum(pipeline.execute()) if sales else 0
 
     def charge_of(self, order: str) -> str:
         """The charge with which an order was paid, empty if there is none."""

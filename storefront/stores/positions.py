@@ -121,6 +121,10 @@ class Positions:
                 mine.add(partition)
         return mine
 
+    def workers(self, now: int) -> int:
+        """How many order workers are alive at ``now`` (Unix ms)."""
+        return int(self._memory.redis.zcount(keys.WORKERS, f"({now}", "+inf"))
+
     def leave(self, worker: str, held: set[tuple[str, int]]) -> None:
         """Give the leases back, for a quick hand-over."""
         for partition in held:

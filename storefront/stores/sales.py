@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import cast
 
 from storefront.domain.records import Opened
-from storefront.domain.sale import Sale, Terms, Units
+from storefront.domain.sale import Refunds, Sale, Terms, Units
 from storefront.stores import keys
 from storefront.stores.memory import Memory
 from storefront.stores.scripts import Call
@@ -34,6 +34,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
         ),
         merchant=found["merchant"],
         merchant_name=found["merchant_name"],
+        refunds=Refunds(due=int(found.get("refund_due", 0)), done=int(found.get("refunded", 0))),
     )
 
 
@@ -85,10 +86,29 @@ class Sales:
         begins = redis.zmscore(keys.SALES_BY_BEGIN, ids) if ids else []
         return [(sale_id, int(begin or 0)) for sale_id, begin in zip(ids, begins, strict=True)]
 
+    def watched(self, now: int) -> list[str]:
+        """The sales that haven't ended, or that the sweep must visit: the last to begin in front."""
+        ids = sorted({sale_id for sale_id, _ in self.running(now)} | set(self.unsettled()))
+        begins = self._memory.redis.zmscore(keys.SALES_BY_BEGIN, ids) if ids else []
+        return [
+            sale_id
+            for _, sale_id in sorted(
+                ((begin or 0, sale_id) for sale_id, begin in zip(ids, begins, strict=True)), reverse=True
+            )
+        ]
+
     def ended(self, now: int, start: int, most: int) -> list[str]:
         """Ids of ended sales, the latest in front, from the ``start``-th on."""
         redis = self._memory.redis
         return cast("list[str]", redis.zrevrangebyscore(keys.SALES_BY_END, now, "-inf", start, most))
+
+    def of_merchants(self, merchants: list[str], start: int, most: int) -> list[str]:
+        """Ids of the sales of these merchants together, the last to begin in front, from the ``start``-th on."""
+        found: list[tuple[float, str]] = []
+        for merchant in merchants:
+            newest = self._memory.redis.zrevrange(keys.merchant_sales(merchant), 0, start + most - 1, withscores=True)
+            found += [(begins, sale_id) for sale_id, begins in cast("list[tuple[str, float]]", newest)]
+        return [sale_id for _, sale_id in sorted(found, reverse=True)[start : start + most]]
 
     def index(self, sale: Opened, partition: int) -> None:
         """Put a sale that was opened into the lists. May run twice."""
@@ -96,6 +116,7 @@ class Sales:
         pipeline.zadd(keys.SALES_BY_BEGIN, {sale.sale: sale.begins})
         pipeline.zadd(keys.SALES_BY_END, {sale.sale: sale.ends})
         pipeline.sadd(keys.sales_of_partition(partition), sale.sale)
+        pipeline.zadd(keys.merchant_sales(sale.merchant), {sale.sale: sale.begins})
         pipeline.execute()
 
     def of_partition(self, partition: int) -> list[str]:

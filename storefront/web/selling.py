@@ -7,7 +7,7 @@ from flask_babel import gettext
 
 from storefront.domain.errors import NotAMerchant
 from storefront.domain.sale import Sale
-from storefront.services import buying, selling
+from storefront.services import buying, overseeing, selling
 from storefront.web import show
 from storefront.web.faces import checked, reply, shop, submitted
 from storefront.web.forms import SaleForm
@@ -43,6 +43,7 @@ def sale(product: str) -> Any:
         phase=found.phase(now),
         now=now,
         held=held,
+        may_oversee=overseeing.may_oversee(shop(), asking, found),
         once=show.new_key(),
     )
 

@@ -130,6 +130,22 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
     }
 
 
+def sale_for_merchants(sale: Sale, moment_now: float) -> dict[str, Any]:
+    """A sale as JSON, with what only its merchant may know: amounts in minor units of its currency."""
+
+    def counted(orders: int) -> dict[str, int]:
+        return {"orders": orders, "amount": sale.worth(orders)}
+
+    shown = sale_for_programs(sale, moment_now)
+    return {
+        **shown,
+        "adds_up": sale.adds_up,
+        "revenue": counted(sale.units.paid),
+        "refunds": {"due": counted(sale.refunds.due), "done": counted(sale.refunds.done)},
+        "links": {**shown["links"], "dashboard": url_for("overseeing.sale", sale_id=sale.id, _external=True)},
+    }
+
+
 def order_for_programs(order: Order) -> dict[str, Any]:
     """An order as JSON."""
     here = url_for("buying.order", order_id=order.id, _external=True)

@@ -14,9 +14,9 @@ from contextlib import closing
 from redis.exceptions import RedisError
 
 from storefront.domain.errors import LedgerDown
-from storefront.domain.records import Signed
-from storefront.gateways.ledger import ACCOUNTS, Line, Reader
+from storefront.gateways.ledger import Line, Reader
 from storefront.services.applying import GoBack, LedgerCut, Partition, apply
+from storefront.services.following import Tale, begin, behind_the_last, look_back, sign
 from storefront.services.restoring import restore
 from storefront.shop import Shop
 from storefront.stores.positions import Position
@@ -49,6 +49,7 @@ class OrderWorker:
         self._reader: Reader | None = None
         self._shared = 0.0
         self._signing: dict[tuple[str, int], Position] = {}
+        self._tale = Tale()
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. A fault of Redis or the broker is waited out."""
@@ -78,6 +79,7 @@ class OrderWorker:
             partition = self._partitions.get(name)
             if partition is not None and (fresh := self._follow_on(self._reader, partition, lines)):
                 apply(self._shop, partition, fresh)
+                self._tale.go_on(self._partitions)
 
     def _follow_on(self, reader: Reader, partition: Partition, lines: list[Line]) -> list[Line]:
         """Those of ``lines`` to apply now. Raises LedgerCut if they don't follow on what was applied last.
@@ -88,20 +90,10 @@ class OrderWorker:
         now = time.monotonic()
         paused = now - partition.last_read > PAUSE_IN_LINES
         partition.last_read = now
-        if partition.looking_back:
-            first, *lines = lines
-            if first.offset != partition.position.offset - 1 or first.id != partition.position.record:
-                raise LedgerCut(partition)
-            partition.looking_back = False
-        elif paused and partition.position.record:
-            self._look_back(reader, partition)
+        if paused and partition.position.record and not partition.looking_back:
+            look_back(reader, partition)
             return []
-        return lines
-
-    @staticmethod
-    def _look_back(reader: Reader, partition: Partition) -> None:
-        partition.looking_back = bool(partition.position.record)
-        reader.seek(partition.name, partition.position.offset - int(partition.looking_back))
+        return behind_the_last(partition, lines)
 
     def _share(self) -> None:
         mine = self._shop.positions.share(
@@ -116,15 +108,8 @@ class OrderWorker:
             self._take(self._reader, sorted(mine - set(self._partitions)))
 
     def _take(self, reader: Reader, names: list[tuple[str, int]]) -> None:
-        if (ACCOUNTS, 0) in names:
-            self._shop.positions.ready_accounts()
-        for name, position in zip(names, self._shop.positions.all_at(names), strict=True):
-            self._partitions[name] = Partition(*name, position)
-        reader.assign(self._partitions)
-        for partition in self._partitions.values():
-            if reader.end(partition.name) < partition.position.offset:
-                raise LedgerCut(partition)
-            self._look_back(reader, partition)
+        begin(self._shop, reader, self._partitions, names)
+        self._tale.begin([self._partitions[name] for name in names], reader)
 
     def _follow_epoch(self, reader: Reader) -> None:
         """Go back if Redis holds less than this worker believes; begin a new epoch in the ledger where one began."""
@@ -137,13 +122,9 @@ class OrderWorker:
                 self._sign(reader, partition, now)
 
     def _sign(self, reader: Reader, partition: Partition, now: Position) -> None:
-        """Begin the epoch in force, once nearly everything before it is applied.
-
-        A signature that doesn't succeed the one before it in the ledger doesn't count, and is sent again.
-        """
+        """Begin the epoch in force, once nearly everything before it is applied."""
         if reader.end(partition.name) - now.offset < NEARLY:
-            signed = Signed(at=self._shop.memory.now_ms(), epoch=now.epoch, succeeds=now.signed)
-            self._shop.ledger.append(signed, to=partition.name)
+            sign(self._shop, partition, now)
             self._signing[partition.name] = now
 
     def _mend(self, partition: Partition) -> None:
@@ -161,6 +142,7 @@ class OrderWorker:
             self._reader.close()
         self._reader, self._partitions, self._shared = None, {}, 0.0
         self._signing.clear()
+        self._tale.end()
 
     def _leave(self) -> None:
         try:

@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from storefront.domain.account import Account
-from storefront.domain.sale import Sale
-from storefront.services import buying, paying
+from storefront.domain.sale import Sale, Terms
+from storefront.services import buying, paying, selling
 from storefront.shop import Shop
 from tests.browser.conftest import Visitor
 from tests.conftest import unique
@@ -32,7 +32,7 @@ class Street:
 PUBLIC = ["home", "live", "upcoming", "all held", "sold out", "ended", "register", "login", "error"]
 PRIVATE = [
     "home, logged in", "live, logged in", "limit reached", "orders", "pending", "paid", "cancelled", "free",
-    "create", "no orders",
+    "create", "no orders", "dashboard", "dashboard of a sale", "dashboard of a free sale",
 ]  # fmt: skip
 WRONG = ["register, wrong", "create, wrong"]
 ALL = [*PUBLIC, *PRIVATE, *WRONG]
@@ -51,6 +51,12 @@ def street(shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., S
     limited = a_sale(num=9, image="http://127.0.0.1:9/none.png")
     buying.buy(shop, other, held.product)
     paying.pay(shop, other, buying.buy(shop, other, sold.product).order)
+    now = shop.memory.now_ms() // 1000
+    own, own_free = (
+        selling.open_sale(shop, account, Terms(unique(LONG), 9, "x", now - 60, now + 3600, price)).sale
+        for price in (10**11, None)
+    )
+    paying.pay(shop, other, buying.buy(shop, other, own.product).order)
     orders = {name: buying.buy(shop, account, sale.product).order for name, sale in (
         ("pending", limited), ("paid", a_sale()), ("cancelled", a_sale()), ("free", free),
     )}  # fmt: skip
@@ -63,6 +69,8 @@ def street(shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., S
         "ended": at(ended), "register": "/register", "login": "/login", "error": "/no/such/page",
         "home, logged in": "/", "live, logged in": at(live), "limit reached": at(limited), "orders": "/orders",
         **{name: f"/orders/{order}" for name, order in orders.items()},
+        "dashboard": "/dashboard", "dashboard of a sale": f"/dashboard/{own.id}?live=0",
+        "dashboard of a free sale": f"/dashboard/{own_free.id}?live=0",
         "create": "/createmiaosha", "no orders": "/orders?cursor=1000",
         "register, wrong": "/register", "create, wrong": "/createmiaosha",
     })  # fmt: skip
@@ -222,3 +230,20 @@ def test_a_picture_that_cannot_be_had_leaves_its_letter(
         expect(picture).to_have_count(0)
     else:
         expect(picture).to_have_attribute("referrerpolicy", "no-referrer")
+
+
+def test_a_dashboard_changes_by_itself_until_it_is_told_not_to(
+    visitor: Visitor, somebody: Callable[..., Account], a_sale: Callable[..., Sale], shop: Shop
+) -> None:
+    sale, page = a_sale(num=9), visitor()
+    page.goto(f"/dashboard/{sale.id}")
+    figures = page.locator(".sum dd")
+    expect(figures).to_have_text(["9", "0", "0", "0", "9"])
+    page.evaluate("window.untouched = true")
+    buyer = somebody()
+    paying.pay(shop, buyer, buying.buy(shop, buyer, sale.product).order)
+    expect(figures).to_have_text(["8", "0", "0", "1", "9"])
+    assert page.evaluate("window.untouched")  # it was not loaded anew
+    page.get_by_role("link", name="Stop live updates").click()
+    expect(page.get_by_role("link", name="Live updates")).to_be_visible()
+    expect(page.locator("main[data-poll]")).to_have_count(0)

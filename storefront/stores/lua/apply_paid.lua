@@ -15,7 +15,8 @@ if order[1] == 'pending' then
 elseif order[2] == ARGV[4] or ARGV[4] == 'free' then
   word = 'ignored'
 else
-  redis.call('HSET', KEYS[2], 'charge', ARGV[4], 'refund', 'due')
+  redis.call('HSET', KEYS[2], 'charge', ARGV[4])
+  set_refund(KEYS[1], KEYS[2], 'due')
   redis.call('ZADD', KEYS[3], now_ms(), ARGV[3])
   word = 'too_late'
 end

@@ -7,7 +7,7 @@ if no then return no end
 
 local word = 'ignored'
 if redis.call('HGET', KEYS[2], 'refund') == 'due' then
-  redis.call('HSET', KEYS[2], 'refund', 'done')
+  set_refund(KEYS[1], KEYS[2], 'done')
   redis.call('ZREM', KEYS[3], ARGV[3])
   word = 'refunded'
 end

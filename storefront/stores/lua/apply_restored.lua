@@ -22,11 +22,11 @@ if word == 'restored' then
   if from == 'stock' and to ~= 'stock' then hold(KEYS[2], ARGV[5], ARGV[3]) end
   if from ~= 'stock' and to == 'stock' then let_go(KEYS[2], ARGV[5], ARGV[3]) end
   if wanted == 'expired' then redis.call('HINCRBY', KEYS[1], 'expired', 1) end
-  redis.call('HSET', KEYS[3], 'state', wanted)
+  redis.call('HSET', KEYS[3], 'state', wanted, 'sale', string.match(KEYS[1], '[^:]+$'))
   if ARGV[7] ~= '0' then
     local sale = redis.call('HMGET', KEYS[1], 'product', 'price', 'currency')
     redis.call('HSET', KEYS[3], 'shopper', ARGV[5], 'shopper_name', ARGV[6], 'at', ARGV[7], 'pay_by', ARGV[8],
-      'sale', string.match(KEYS[1], '[^:]+$'), 'product', sale[1], 'amount', sale[2], 'currency', sale[3])
+      'product', sale[1], 'amount', sale[2], 'currency', sale[3])
   end
   if wanted == 'pending' then
     redis.call('ZADD', KEYS[4], ARGV[8], ARGV[3])
@@ -34,9 +34,15 @@ if word == 'restored' then
     redis.call('ZREM', KEYS[4], ARGV[3])
   end
 end
-if word ~= 'short' and ARGV[9] ~= '' and redis.call('HSETNX', KEYS[3], 'charge', ARGV[9]) == 1 and ARGV[10] ~= '' then
-  redis.call('HSET', KEYS[3], 'refund', ARGV[10])
-  if ARGV[10] == 'due' then redis.call('ZADD', KEYS[4], now_ms(), ARGV[3]) end
+local known = redis.call('HMGET', KEYS[3], 'charge', 'refund')
+local charge, refund = ARGV[9], ARGV[10]
+if word ~= 'short' and charge ~= '' and not known[1] then
+  redis.call('HSET', KEYS[3], 'charge', charge)
+  if refund ~= '' then set_refund(KEYS[1], KEYS[3], refund) end
+elseif charge == known[1] and known[2] == 'due' and refund == 'done' then
+  set_refund(KEYS[1], KEYS[3], 'done')
+  redis.call('ZREM', KEYS[4], ARGV[3])
 end
+if redis.call('HGET', KEYS[3], 'refund') == 'due' then redis.call('ZADD', KEYS[4], now_ms(), ARGV[3]) end
 applied(KEYS[1], ARGV[2])
 return word

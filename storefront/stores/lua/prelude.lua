@@ -45,6 +45,16 @@ local function move(sale, from, to)
   redis.call('HINCRBY', sale, to, 1)
 end
 
+-- Note that an order's money came too late and is "due" back, or was given back and is "done". Its sale counts its orders
+-- of either kind.
+local REFUNDS = {due = 'refund_due', done = 'refunded'}
+local function set_refund(sale, order, refund)
+  local before = REFUNDS[redis.call('HGET', order, 'refund')]
+  if before then redis.call('HINCRBY', sale, before, -1) end
+  redis.call('HINCRBY', sale, REFUNDS[refund], 1)
+  redis.call('HSET', order, 'refund', refund)
+end
+
 local function orders_held(buyers, shopper)
   local held = {}
   for order in string.gmatch(redis.call('HGET', buyers, shopper) or '', '%S+') do held[#held + 1] = order end
