@@ -139,12 +139,10 @@ def money_kept(story: Story) -> list[str]:
 def _redis_differs(shop: Shop, sales: Sequence[Sale], excused: Collection[str]) -> list[str]:
     """What the audit finds, units that are still merely reserved, and what the design rules out."""
     wanted = {sale.id for sale in sales}
+    report = auditing.audit(shop)
     found = [
-        f"sale {finding.sale.id}: {difference}"
-        for finding in auditing.audit(shop)
-        if finding.sale.id in wanted
-        for difference in finding.differences
-    ]
+        f"sale {finding.sale}: {difference}" for finding in report.findings for difference in finding.differences
+    ] + report.strays
     found += [
         f"sale {sale.id}: the units add up to {sale.units.total}, not {sale.terms.num}"
         for sale in shop.sales.some(sorted(wanted))
