@@ -13,7 +13,7 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format types translations requirements clean
+.PHONY: help run demo kafka test test-kafka chaos lint format types translations requirements clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -25,8 +25,17 @@ run: $(RUNS) ## start the whole shop on http://127.0.0.1:8000 (PORT, VAR, DEMO=0
 demo: $(RUNS) ## watch one flash sale from its opening to its audit
 	@exec $(BIN)/python -m storefront.local.demo
 
+kafka: $(RUNS) ## start real Apache Kafka, fetched with Maven, for STOREFRONT_KAFKA (BROKERS=3, VAR)
+	@exec $(BIN)/python -m storefront.local.kafka
+
 test: $(TESTS) ## run all tests (ARGS="tests/local -k port" for some)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-kafka: $(TESTS) ## run the integration tests on real Apache Kafka (BROKERS=3, ARGS="tests/race")
+	$(BIN)/python -m tests.on_kafka $(or $(BROKERS),1) $(or $(ARGS),tests/web tests/services tests/race)
+
+chaos: $(TESTS) ## kill, stop and rob every process under load, then count (20 minutes; ARGS="--help" tells more)
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(TESTS) ## check style and the layers of imports
 	$(BIN)/ruff check .
@@ -51,8 +60,8 @@ requirements: $(TESTS) ## pin requirements*.in into requirements*.txt (UPGRADE=1
 	$(UV_COMPILE) requirements.in --output-file requirements.txt
 	$(UV_COMPILE) requirements-dev.in --output-file requirements-dev.txt
 
-clean: ## remove the virtual environment and caches; the shop's data in var/ stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## remove the virtual environment, the fetched Kafka and caches; the shop's data in var/ stays
+	rm -rf $(VENV) .kafka .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(MADE):

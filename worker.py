@@ -29,8 +29,9 @@ def orders(stop: threading.Event) -> None:
             shop.ledger.ensure_topics()
         except RedisError as fault:
             print(f"Redis does not answer (STOREFRONT_REDIS_URL): {fault}; trying again", flush=True)
-        except LedgerDown:
-            print(f"no Kafka broker answers at {shop.config.kafka} (STOREFRONT_KAFKA); trying again", flush=True)
+        except LedgerDown as fault:
+            why = f"{shop.config.kafka} (STOREFRONT_KAFKA): {fault.__cause__}"
+            print(f"the ledger's topics can't be had from Kafka at {why}; trying again", flush=True)
         else:
             print("ready: applying the ledger", flush=True)
             OrderWorker(shop).run(stop)

@@ -50,10 +50,23 @@ def eventually(look: Callable[[], Any], timeout: float = 30) -> Any:
     return found
 
 
+def broker_settings() -> dict[str, str]:
+    """What leads a shop to topics of its own on the Kafka that STOREFRONT_KAFKA names; nothing if it names none."""
+    servers = os.environ.get("STOREFRONT_KAFKA")
+    if not servers:
+        return {}
+    return {
+        "STOREFRONT_KAFKA": servers,
+        "STOREFRONT_TOPIC_PREFIX": f"{_run}-",
+        "STOREFRONT_REPLICATION": str(min(3, servers.count(",") + 1)),
+    }
+
+
 @pytest.fixture(scope="session")
 def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
     """A running shop: Redis, broker, order worker, sweep, two web processes."""
-    with LocalShop(tmp_path_factory.mktemp("shop"), web_processes=2, env=SETTINGS) as shop:
+    settings = SETTINGS | broker_settings()
+    with LocalShop(tmp_path_factory.mktemp("shop"), web_processes=2, env=settings) as shop:
         yield shop
 
 

@@ -7,16 +7,18 @@ thread). ``append`` returns only when the broker has acknowledged for all replic
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
-from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from storefront.domain.errors import LedgerDown
 from storefront.domain.records import Probed, Record, decode, encode
+from storefront.gateways import topics
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +36,11 @@ AT_ONCE = 0.5
 FETCH_TIMEOUT_MS = 5000
 """Milliseconds after which a broker that doesn't answer a reader is given up for another, or for a new connection."""
 
-LAST_WORDS = 30.0
-"""Seconds that a producer which was given up may take to give up what it still holds."""
+ROW = 500
+"""Records that are sent together, so that each row can be acknowledged within the send timeout."""
+
+LAST_WORDS = 1.0
+"""Seconds beyond the send timeout that a producer which was given up may take to give up what it still holds."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,12 @@ class Ledger:
         What fails at once is sent again by a new producer: an idempotent one keeps failing after its broker forgot it.
         A record that is appended twice counts once.
         """
-        records = list(records)
+        waiting, receipts = iter(records), list[Receipt]()
+        while row := list(islice(waiting, ROW)):
+            receipts += self._append_row(row, to)
+        return receipts
+
+    def _append_row(self, records: list[Record], to: tuple[str, int] | None) -> list[Receipt]:
         began = time.monotonic()
         for last_try in (False, True):
             producer = None
@@ -166,7 +176,7 @@ class Ledger:
         self._probed = time.monotonic()
         if producer is not None and producer is self._producer:
             self._producer = None
-            threading.Thread(target=_close, args=[producer, LAST_WORDS], daemon=True).start()
+            threading.Thread(target=_close, args=[producer, self._send_timeout + LAST_WORDS], daemon=True).start()
 
     def close(self) -> None:
         """Let go of the producer."""
@@ -177,22 +187,14 @@ class Ledger:
     # Set-up and reading
 
     def ensure_topics(self) -> None:
-        """Create the topics that don't exist. Raises LedgerDown if the broker can't be reached."""
-        counts: dict[str, int] = {}
-        for topic, _ in self.partitions:
-            counts[topic] = counts.get(topic, 0) + 1
+        """Create the topics that don't exist, and warn of those that may lose records.
+
+        Raises LedgerDown if the broker can't be reached, or has too few brokers beside it.
+        """
+        counts = Counter(self._prefix + topic for topic, _ in self.partitions)
         try:
-            admin = KafkaAdminClient(
-                bootstrap_servers=self._servers, bootstrap_timeout_ms=5000, request_timeout_ms=5000
-            )
-            try:
-                for topic, count in counts.items():
-                    try:
-                        admin.create_topics([NewTopic(self._prefix + topic, count, self._replication)])
-                    except TopicAlreadyExistsError:
-                        continue
-            finally:
-                admin.close()
+            for warning in topics.ensure(self._servers, counts, self._replication):
+                log.warning("%s", warning)
         except KafkaError as fault:
             raise LedgerDown from fault
 
@@ -205,8 +207,15 @@ class Ledger:
 
 
 def _close(producer: KafkaProducer, timeout: float) -> None:
-    with suppress(KafkaError):  # it could not send what it still holds; nobody was promised that
+    """Let a producer end, thread and all. What it could not send nobody was promised."""
+    try:
         producer.close(timeout=timeout)
+    except KafkaError:
+        # kafka-python can lose sight of records whose broker was killed: it waits for them in vain, and leaves its
+        # thread running. Its public methods know no other end; once the thread gives up, closing is quick.
+        producer._sender.force_close()  # noqa: SLF001
+        with suppress(KafkaError):
+            producer.close(timeout=LAST_WORDS)
 
 
 class Reader:

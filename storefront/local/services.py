@@ -44,7 +44,7 @@ class Services:
         return self._process("broker", argv, lambda _: embedded.broker_answers(server))
 
     def workers(self, kind: str, count: int, env: Mapping[str, str]) -> dict[str, Process]:
-        """`worker.py orders` or `worker.py expiry`, ``count`` times, by name: "orders", "orders-2", …"""
+        """`worker.py orders` or `worker.py expiry`, ``count`` times, by name: "orders", "orders-2" and so on."""
         argv = [sys.executable, "worker.py", kind]
         names = [kind, *(f"{kind}-{number}" for number in range(2, count + 1))]
         return {name: self._process(name, argv, lambda worker: worker.said("ready"), env) for name in names}

@@ -77,13 +77,17 @@ def order_of(shop: Shop, shopper: Account, order_id: str) -> Order:
 def placed_order_of(shop: Shop, shopper: Account, order_id: str, timeout: float = 3.0) -> Order:
     """The shopper's order, once the worker has placed it.
 
-    Raises NoSuchOrder, or Overloaded after ``timeout`` seconds.
+    Raises NoSuchOrder, or Overloaded after ``timeout`` seconds, or at once where too many wait already.
     """
+    order = order_of(shop, shopper, order_id)
+    if order.state not in PLACING:
+        return order
     deadline = time.monotonic() + timeout
-    while (order := order_of(shop, shopper, order_id)).state in PLACING:
-        if time.monotonic() >= deadline:
-            raise Overloaded
-        time.sleep(0.01)
+    with shop.positions.turn_to_wait():
+        while (order := order_of(shop, shopper, order_id)).state in PLACING:
+            if time.monotonic() >= deadline:
+                raise Overloaded
+            time.sleep(0.01)
     return order
 
 

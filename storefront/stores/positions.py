@@ -1,13 +1,20 @@
 """How far the ledger is applied: written by the order worker, waited for by the web."""
 
 import secrets
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from storefront.domain.errors import Overloaded
 from storefront.stores import keys
 from storefront.stores.memory import Memory
 from storefront.stores.scripts import Call
+
+MOST_WAITING = 8
+"""Threads of one process that may wait for the order worker at a time. The others are there for those who buy: they
+need no worker, and must not stand behind those who do while it is away."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Positions:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
     def all_at(self, partitions: list[tuple[str, int]]) -> list[Position]:
         """The positions of several partitions, in one round trip."""
@@ -65,14 +73,28 @@ class Positions:
         return all(held.signed == held.epoch for held in self.all_at(partitions))
 
     def wait(self, topic: str, partition: int, offset: int, timeout: float) -> None:
-        """Return once the record at ``offset`` is applied. Raises Overloaded after ``timeout`` seconds."""
+        """Return once the record at ``offset`` is applied.
+
+        Raises Overloaded after ``timeout`` seconds, or at once where too many wait already.
+        """
         deadline = time.monotonic() + timeout
         pause = 0.002
-        while int(self._memory.field(keys.position(topic, partition), "offset") or 0) <= offset:
-            if time.monotonic() >= deadline:
-                raise Overloaded
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.05)
+        with self.turn_to_wait():
+            while int(self._memory.field(keys.position(topic, partition), "offset") or 0) <= offset:
+                if time.monotonic() >= deadline:
+                    raise Overloaded
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.05)
+
+    @contextmanager
+    def turn_to_wait(self) -> Iterator[None]:
+        """For whoever waits for the order worker inside the block. Raises Overloaded where too many wait already."""
+        if not self._waiting.acquire(blocking=False):
+            raise Overloaded
+        try:
+            yield
+        finally:
+            self._waiting.release()
 
     def share(
         self, worker: str, partitions: list[tuple[str, int]], held: set[tuple[str, int]], ttl_ms: int

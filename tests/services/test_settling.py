@@ -21,8 +21,11 @@ from tests.conftest import eventually, unique
 
 @pytest.fixture
 def hurried(config: Config) -> Shop:
-    """The shop with a payment window of one second, and reservations doubted after a fifth of one."""
-    return Shop(replace(config, payment_window=1, send_timeout=0.1))
+    """The shop with a payment window of one second, and reservations doubted after three.
+
+    A real broker's client needs a tenth of a second for its first record.
+    """
+    return Shop(replace(config, payment_window=1, send_timeout=1.0))
 
 
 def units_of(shop: Shop, sale: Sale) -> Units:

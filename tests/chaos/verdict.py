@@ -1,0 +1,153 @@
+"""After a fault: what the clients were told, what the ledger says, and what Redis holds, side by side.
+
+The ledger is read from its first line by `domain/replay.py`, which shares no code with the scripts that fill Redis.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from storefront.domain import records
+from storefront.domain.order import OrderState
+from storefront.domain.replay import LIVE, Replay, ReplayedOrder
+from storefront.domain.sale import Sale
+from storefront.gateways.ledger import ORDERS
+from storefront.services import auditing
+from storefront.shop import Shop
+from storefront.stores import keys
+from tests.chaos.crowd import Deed
+
+KEPT = LIVE | {OrderState.EXPIRED, OrderState.CANCELLED}
+
+
+@dataclass
+class Story:
+    """What the ledger alone tells of some sales: their orders, and the most live orders there ever were."""
+
+    orders: dict[str, ReplayedOrder] = field(default_factory=dict)
+    sale_of: dict[str, str] = field(default_factory=dict)
+    most_live: Counter[str] = field(default_factory=Counter)
+    lines: int = 0
+
+
+@dataclass
+class Verdict:
+    """What was found, and every breach as a sentence."""
+
+    asked: int
+    told_yes: int
+    breaches: list[str]
+
+
+def judge(shop: Shop, sales: Sequence[Sale], deeds: Sequence[Deed], excused: Collection[str] = ()) -> Verdict:
+    """Compare everything; ``excused`` are anomalies that this fault may cause.
+
+    Raises LedgerDown, RedisError, Overloaded.
+    """
+    story = told_by_the_ledger(shop, sales)
+    breaches = [
+        *words_broken(story, deeds),
+        *sold_twice(story, deeds),
+        *oversold(story, sales),
+        *money_kept(story),
+        *_redis_differs(shop, sales, excused),
+    ]
+    purchases = [deed for deed in deeds if deed.act == "buy"]
+    return Verdict(len(purchases), sum(deed.sold for deed in purchases), breaches)
+
+
+def told_by_the_ledger(shop: Shop, sales: Sequence[Sale]) -> Story:
+    """Read the ledger's orders from the first line to the last."""
+    story, wanted = Story(), {sale.id for sale in sales}
+    live: dict[str, set[str]] = {sale: set() for sale in wanted}
+    with closing(shop.ledger.reader()) as reader:
+        for partition in (one for one in shop.ledger.partitions if one[0] == ORDERS):
+            replay, offset, end = Replay(), 0, reader.end(partition)
+            reader.assign([partition])
+            reader.seek(partition, 0)
+            while offset < end:
+                for _, lines in reader.poll(1.0):
+                    offset = lines[-1].offset + 1
+                    story.lines += len(lines)
+                    for record in (line.record for line in lines if line.record):
+                        replay.apply(record)
+                        if isinstance(record, records.OrderRecord) and record.sale in wanted:
+                            order = replay.sales[record.sale].orders.get(record.order)
+                            (live[record.sale].add if order and order.state in LIVE else live[record.sale].discard)(
+                                record.order
+                            )
+                            story.most_live[record.sale] = max(story.most_live[record.sale], len(live[record.sale]))
+            for sale in wanted & replay.sales.keys():
+                story.orders |= replay.sales[sale].orders
+                story.sale_of |= dict.fromkeys(replay.sales[sale].orders, sale)
+    return story
+
+
+def words_broken(story: Story, deeds: Sequence[Deed]) -> list[str]:
+    """Acknowledged orders that are missing, and acknowledged payments and cancellations that didn't happen."""
+    found: list[str] = []
+    may_be_cancelled = {deed.order for deed in deeds if deed.act == "cancel"}
+    for deed in deeds:
+        order = story.orders.get(deed.order)
+        state = order.state if order else None
+        if deed.sold and state not in KEPT:
+            found.append(f"order {deed.order} was told yes; in the ledger it is {state or 'missing'}")
+        elif deed.sold and state is OrderState.CANCELLED and deed.order not in may_be_cancelled:
+            found.append(f"order {deed.order} is cancelled, which nobody asked for")
+        elif deed.act == "pay" and deed.status == 200 and state is not OrderState.PAID:
+            found.append(f"order {deed.order} was told paid; in the ledger it is {state or 'missing'}")
+        elif deed.act == "cancel" and deed.status == 200 and state is not OrderState.CANCELLED:
+            found.append(f"order {deed.order} was told cancelled; in the ledger it is {state or 'missing'}")
+        elif deed.act == "buy" and deed.code == "limit_reached" and state is None:
+            found.append(f"order {deed.order} was said to stand in the way; in the ledger it is missing")
+    return found
+
+
+def sold_twice(story: Story, deeds: Sequence[Deed]) -> list[str]:
+    """Orders told yes twice, and shoppers with two live orders where one is the limit."""
+    told = Counter(deed.order for deed in deeds if deed.sold)
+    found = [f"order {order} was told yes {count} times" for order, count in told.items() if count > 1]
+    held = Counter(
+        (order.shopper, story.sale_of[order_id]) for order_id, order in story.orders.items() if order.state in LIVE
+    )
+    return found + [
+        f"shopper {shopper} holds {count} live orders of sale {sale}"
+        for (shopper, sale), count in held.items()
+        if count > 1
+    ]
+
+
+def oversold(story: Story, sales: Sequence[Sale]) -> list[str]:
+    """Sales with more live orders than units, at any line of the ledger."""
+    return [
+        f"sale {sale.id} once had {story.most_live[sale.id]} live orders for {sale.terms.num} units"
+        for sale in sales
+        if story.most_live[sale.id] > sale.terms.num
+    ]
+
+
+def money_kept(story: Story) -> list[str]:
+    """Money of orders that ended unpaid must have gone back."""
+    return [
+        f"order {order_id} is {order.state} with the charge {order.charge}, refund {order.refund or 'not due'}"
+        for order_id, order in story.orders.items()
+        if order.charge and order.state is not OrderState.PAID and order.refund != "done"
+    ]
+
+
+def _redis_differs(shop: Shop, sales: Sequence[Sale], excused: Collection[str]) -> list[str]:
+    """What the audit finds, units that are still merely reserved, and what the design rules out."""
+    wanted = {sale.id for sale in sales}
+    report = auditing.audit(shop)
+    found = [
+        f"sale {finding.sale}: {difference}" for finding in report.findings for difference in finding.differences
+    ] + report.strays
+    found += [
+        f"sale {sale.id}: the units add up to {sale.units.total}, not {sale.terms.num}"
+        for sale in shop.sales.some(sorted(wanted))
+        if sale.units.total != sale.terms.num
+    ]
+    anomalies = shop.memory.hash(keys.ANOMALIES)
+    found += [f"anomaly {kind}, {count} times" for kind, count in anomalies.items() if kind not in excused]
+    return found

@@ -1,0 +1,83 @@
+"""Redis by its URL: one server, or the primary that Sentinels name."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from redis.exceptions import RedisError
+
+from storefront import create_app
+from storefront.config import Config
+from storefront.domain.errors import Recovering
+from storefront.shop import Shop
+from storefront.stores.connection import connect, split_database
+from storefront.stores.memory import Memory
+from tests.chaos.sentinels import ReplicatedRedis
+from tests.conftest import eventually
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicatedRedis]:
+    with ReplicatedRedis(tmp_path_factory.mktemp("group")) as group:
+        eventually(lambda: group.replicas_in_step() == 2)
+        yield group
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+sentinel://127.0.0.1:1",
+        "redis+sentinel:///shop",
+        "redis+sentinel://a:x/shop",
+        "redis+sentinel://a/shop/b",
+    ],
+)
+def test_a_url_that_names_no_service_is_refused_with_a_sentence(url: str) -> None:
+    with pytest.raises(ValueError, match=r"must look like|is not HOST:PORT"):
+        connect(url)
+
+
+def test_the_database_is_told_from_the_service() -> None:
+    assert split_database("redis+sentinel://a:1,b:2/shop/3") == ("redis+sentinel://a:1,b:2/shop", 3)
+    assert split_database("redis+sentinel://a:1/shop") == ("redis+sentinel://a:1/shop", 0)
+
+
+def test_a_promise_waits_for_replicas_and_a_promotion_begins_a_new_epoch(group: ReplicatedRedis) -> None:
+    memory = Memory(group.url, replicas=2)
+    too_many = Memory(group.url, replicas=3)
+    try:
+        assert memory.promise("confirm", ["{a}:order:a"], ["0"]) == "gone"
+        with pytest.raises(Recovering):
+            too_many.promise("confirm", ["{a}:order:a"], ["0"])
+
+        epoch = memory.scripts.run("begin", ["{a}:position", "epoch:birth"], ["x"])[0]
+        before = group.primary()
+        group.processes[before].kill()
+
+        def epoch_now() -> str | None:
+            try:
+                return str(memory.scripts.run("begin", ["{a}:position", "epoch:birth"], ["x"])[0])
+            except RedisError:
+                return None
+
+        assert eventually(epoch_now) != epoch
+        assert group.primary() != before
+        with pytest.raises(Recovering):  # one of two replicas is the primary now
+            memory.promise("confirm", ["{a}:order:a"], ["0"])
+    finally:
+        memory.redis.close()
+        too_many.redis.close()
+
+
+def test_limits_are_counted_at_the_primary_that_sentinels_name(group: ReplicatedRedis, config: Config) -> None:
+    url = group.url.rpartition("/")[0]
+    primary = connect(f"{url}/1")
+    app = create_app(replace(config, redis_url=f"{url}/0", limiter_url=f"{url}/1"))
+    shop: Shop = app.extensions["shop"]
+    try:
+        eventually(lambda: group.replicas_in_step() >= 1)
+        assert app.test_client().get("/time").status_code == 200
+        assert any(b"/time" in key or b"LIMITS" in key for key in primary.scan_iter())
+    finally:
+        shop.close()
+        primary.close()
