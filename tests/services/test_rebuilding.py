@@ -130,14 +130,14 @@ def test_the_command_restores_an_empty_redis_with_no_worker_running(
     assert shop.is_open()
     assert contents(shop) == before
     assert auditing.audit(shop).adds_up
-    assert shop.orders.reserve(large_sale.id, new_order_id(large_sale.id), "s", "s", doubt_ms=10**6, pay_ms=10**6)
     result = run(args=["rebuild"])
     assert (result.exit_code, result.stdout.strip().splitlines()[-1]) == (
         0, "Redis holds everything that the ledger says; the shop is open.",
     )  # fmt: skip
     without_worker()
     unpaid = unpaid_of(shop, large_sale)
-    shop.ledger.append_all(requests(shop, large_sale, 1))  # and the worker goes on from there
+    late = accounts.register(shop, Profile(unique("late"), 20, "x", "http://example.com/a.jpg"), "secret123")
+    buying.buy(shop, late, large_sale.product)  # and the worker goes on from there
     eventually(lambda: unpaid_of(shop, large_sale) == unpaid + 1)
     assert auditing.audit(shop).adds_up
 

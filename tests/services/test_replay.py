@@ -1,4 +1,4 @@
-"""The audit's own account of the ledger (``domain/replay.py``) and the scripts in Redis tell the same of any records."""
+"""The audit's own account of the ledger (``domain/replay.py``) and the scripts in Redis tell the same story."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -41,9 +41,16 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
             return records.Paid(at=5, sale=sale, order=order, charge=charge)
         case "Restored", (OrderState() as state, (str(charge), str(refund)), bool(known)):
             return records.Restored(
-                at=5 if known or state in LIVE else 0, sale=sale, order=order, state=state, shopper=shopper, shopper_name="", pay_by=9,
-                charge=charge, refund=refund,
-            )  # fmt: skip
+                at=5 if known or state in LIVE else 0,
+                sale=sale,
+                order=order,
+                state=state,
+                shopper=shopper,
+                shopper_name="",
+                pay_by=9,
+                charge=charge,
+                refund=refund,
+            )
         case "Refunded", _:
             return records.Refunded(at=5, sale=sale, order=order, charge="")
         case "Signed", str(epoch):
