@@ -19,8 +19,8 @@ from tests.chaos.venue import Kind, missing
 KINDS = (
     Kind("embedded broker"),
     Kind("small disk", small_disk=True),
-    Kind("sentinel", sentinels=True, replicas=1),
-    Kind("sentinel, promises not awaited", sentinels=True),
+    Kind("sentinel, promises awaited", sentinels=True, replicas=2),
+    Kind("sentinel", sentinels=True),
     Kind("one kafka", brokers=1),
     Kind("three kafkas", brokers=3),
 )
