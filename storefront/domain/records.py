@@ -31,13 +31,31 @@ class Signed(Record):
     """Redis's history begins a new ``epoch``: requests of other epochs that stand behind this line are refused.
 
     It counts only if the epoch signed before it in this partition is ``succeeds`` ("" for none), so that one that was
-    delayed on its way changes nothing; None counts always. It is the only record that belongs to a partition rather
-    than to a sale, so it is sent to one by number.
+    delayed on its way changes nothing. Like ``Mending`` it belongs to a partition rather than to a sale, so it is sent
+    to one by number.
     """
 
     topic = ""
     epoch: str
-    succeeds: str | None
+    succeeds: str
+
+    @property
+    def key(self) -> str:
+        """See ``Record.key``."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mending(Record):
+    """The ledger was cut: forget what it says up to here of orders, or of accounts. What follows tells it anew.
+
+    It signs ``epoch``, which is never in force, so all is closed until a ``Signed`` succeeds it. ``number`` counts the
+    mendings of a partition; one that comes after a later one is void.
+    """
+
+    topic = ""
+    epoch: str
+    number: int
 
     @property
     def key(self) -> str:
@@ -138,8 +156,11 @@ class Refunded(OrderRecord):
 class Restored(OrderRecord):
     """The ledger was cut; this is where Redis knew the order to be. ``at`` is the order's own, 0 for a tombstone.
 
-    It brings an order forward, never back, so it may stand behind records that were not lost.
+    It puts the order exactly there, whatever came between, and counts only while ``epoch`` is signed, which is that of
+    its ``Mending``.
     """
+
+    epoch: str
 
     state: str
     shopper: str
@@ -197,7 +218,7 @@ class AccountDeleted(AccountRecord):
 KINDS: dict[str, type[Record]] = {
     kind.__name__: kind
     for kind in (
-        Signed, Probed, Opened, Requested, Released, Expired, Cancelled, Paid, Refunded, Restored,
+        Signed, Mending, Probed, Opened, Requested, Released, Expired, Cancelled, Paid, Refunded, Restored,
         Registered, Withdrawn, MerchantGranted, MerchantRevoked, AccountDeleted,
     )
 }  # fmt: skip

@@ -14,9 +14,6 @@ from storefront.domain.records import Record
 from storefront.domain.sale import Refunds, Units
 
 LIVE = frozenset({OrderState.PENDING, OrderState.PAID})
-RANK = {None: 0, OrderState.REFUSED: 2, OrderState.PENDING: 3}
-ENDED = 4
-"""How far on in its life an order is that is paid, or gave its unit back: ``Restored`` brings orders forward only."""
 
 
 @dataclass(slots=True)
@@ -82,6 +79,7 @@ class Replay:
 
     def __init__(self, wanted: Callable[[str], bool] = lambda _sale: True) -> None:
         self.signed = ""
+        self._mended = 0
         self.sales: dict[str, ReplayedSale] = {}
         self._wanted = wanted
         self._newest: dict[str, records.Opened] = {}
@@ -89,10 +87,14 @@ class Replay:
     def apply(self, record: Record, offset: int = 0) -> None:
         """Apply one record. Each record, and each row of records from an earlier place on, may be applied again."""
         if isinstance(record, records.Signed):
-            if record.succeeds in (None, self.signed):
+            if record.succeeds == self.signed:
                 self.signed = record.epoch
                 for sale in self.sales.values():
                     sale.position = offset + 1
+        elif isinstance(record, records.Mending):
+            if record.number > self._mended:
+                self.signed, self._mended = record.epoch, record.number
+                self.sales = {name: ReplayedSale(sale.opened, position=offset + 1) for name, sale in self.sales.items()}
         elif isinstance(record, records.Opened):
             self._open(record, offset)
         elif isinstance(record, records.OrderRecord) and record.sale in self.sales and self._wanted(record.sale):
@@ -129,7 +131,7 @@ class Replay:
                 _pay(sale, sale.order(record.order), record.charge)
             case records.Refunded() if known and known.refund == "due":
                 sale.set_refund(known, "done")
-            case records.Restored():
+            case records.Restored() if record.epoch == self.signed:
                 _restore(sale, record)
 
 
@@ -143,18 +145,9 @@ def _pay(sale: ReplayedSale, order: ReplayedOrder, charge: str) -> None:
 
 
 def _restore(sale: ReplayedSale, record: records.Restored) -> None:
-    wanted = OrderState(record.state)
-    known = sale.orders.get(record.order)
-    state = known.state if known else None
-    further = RANK.get(state, ENDED) < RANK.get(wanted, ENDED)
-    if further and wanted in LIVE and state not in LIVE and sale.left <= 0:
+    order, state = sale.order(record.order), OrderState(record.state)
+    if state in LIVE and order.state not in LIVE and sale.left <= 0:
         return
-    order = sale.order(record.order)
-    if further:
-        sale.bring(order, wanted, record.shopper)
-    if record.charge and not order.charge:
-        order.charge = record.charge
-        if record.refund:
-            sale.set_refund(order, record.refund)
-    elif (order.charge, order.refund, record.refund) == (record.charge, "due", "done"):
-        sale.set_refund(order, "done")
+    sale.bring(order, state, record.shopper)
+    order.charge = record.charge
+    sale.set_refund(order, record.refund)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from storefront.domain.records import (
     AccountRecord,
+    Mending,
     Opened,
     OrderRecord,
     Record,
@@ -22,7 +23,7 @@ from storefront.domain.records import (
 from storefront.gateways.ledger import ACCOUNTS, Line
 from storefront.shop import Shop
 from storefront.stores import accounts, orders, positions, sales
-from storefront.stores.positions import Position
+from storefront.stores.positions import AGAIN, Position
 from storefront.stores.scripts import Call, place
 
 log = logging.getLogger(__name__)
@@ -65,19 +66,23 @@ def apply(shop: Shop, partition: Partition, lines: Sequence[Line]) -> None:
 
     Lines between two signatures share a round trip.
     """
-    signed = partition.position.signed
+    signed, mended, again = partition.position.signed, partition.position.mended, partition.position.record == AGAIN
     waiting: list[tuple[Line, Record]] = []
     for line in lines:
-        if isinstance(line.record, Signed):
-            _apply_run(shop, partition, waiting, signed)
-            waiting = []
-            if line.record.succeeds in (None, signed):
-                signed = line.record.epoch
+        match line.record:
+            case Mending(epoch=epoch, number=number) if number > mended:
+                _apply_run(shop, partition, waiting, signed)
+                signed, mended, again, waiting = epoch, number, False, []
+                _apply_mending(shop, partition, line.offset, signed)
+            case Signed(epoch=epoch, succeeds=before) if before == signed and not again:
+                _apply_run(shop, partition, waiting, signed)
+                signed, waiting = epoch, []
                 _apply_signature(shop, partition, line.offset, signed)
-        elif line.record is not None:
-            waiting.append((line, line.record))
+            case Record() if not again or isinstance(line.record, Opened):
+                waiting.append((line, line.record))
     _apply_run(shop, partition, waiting, signed)
-    _move_on(shop, partition, lines[-1], signed)
+    last = lines[-1]
+    _move_on(shop, partition, last.offset + 1, signed, AGAIN if again else last.id, mended)
 
 
 def _calls(partition: Partition, run: list[tuple[Line, Record]], signed: str) -> list[tuple[Record, Call]]:
@@ -125,6 +130,20 @@ def _apply_signature(shop: Shop, partition: Partition, offset: int, signed: str)
     log.info("%s %d: %d signed to epoch %s", partition.topic, partition.number, len(sales), signed[-16:])
 
 
+def _apply_mending(shop: Shop, partition: Partition, offset: int, signed: str) -> None:
+    """Forget what stands in Redis. Nothing is added to it meanwhile: since the mending began, all is closed."""
+    epoch = partition.position.epoch
+    if partition.topic == ACCOUNTS:
+        _run(shop, [positions.mending(None, shop.accounts.names(), epoch, signed, place(offset))])
+        return
+    known = shop.orders.all_of({*shop.sales.of_partition(partition.number)})
+    calls = [
+        positions.mending(sale, [order for order, _ in orders], epoch, signed, place(offset))
+        for sale, orders in known.items()
+    ]
+    _run(shop, calls)
+
+
 def _run(shop: Shop, calls: list[Call]) -> list[str]:
     words: list[str] = shop.memory.scripts.run_many(calls)
     for (name, script_keys, _), word in zip(calls, words, strict=True):
@@ -136,9 +155,8 @@ def _run(shop: Shop, calls: list[Call]) -> list[str]:
     return words
 
 
-def _move_on(shop: Shop, partition: Partition, last: Line, signed: str) -> None:
-    record = last.id
-    word = shop.positions.advance(partition.name, partition.position, last.offset + 1, signed, record)
-    if word in ("another_epoch", "behind"):
+def _move_on(shop: Shop, partition: Partition, offset: int, signed: str, record: str, mended: int) -> None:
+    reached = Position(partition.position.epoch, offset, signed, record, mended)
+    if shop.positions.advance(partition.name, partition.position, reached) in ("another_epoch", "behind"):
         raise GoBack
-    partition.position = Position(partition.position.epoch, last.offset + 1, signed, record)
+    partition.position = reached

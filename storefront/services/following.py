@@ -7,7 +7,7 @@ from storefront.domain.records import Signed
 from storefront.gateways.ledger import ACCOUNTS, Line, Reader
 from storefront.services.applying import LedgerCut, Partition
 from storefront.shop import Shop
-from storefront.stores.positions import Position
+from storefront.stores.positions import AGAIN, Position
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +33,14 @@ def begin(shop: Shop, reader: Reader, partitions: dict[Name, Partition], names: 
         look_back(reader, partition)
 
 
+def can_look_back(partition: Partition) -> bool:
+    """Whether it is known which line was applied last. While a mended ledger is read again it isn't."""
+    return partition.position.record not in ("", AGAIN)
+
+
 def look_back(reader: Reader, partition: Partition) -> None:
     """Read the line once more that was applied last, to see that the ledger still holds it."""
-    partition.looking_back = bool(partition.position.record)
+    partition.looking_back = can_look_back(partition)
     reader.seek(partition.name, partition.position.offset - int(partition.looking_back))
 
 

@@ -74,7 +74,8 @@ class _Rebuilding:
                 raise GoBack
             applied = now.offset >= self._ends[name]
             whole = whole and applied and now.signed == now.epoch
-            if applied and now.signed != now.epoch and self._signing.get(name) != now:
+            may_sign = applied and not partition.looking_back  # the ledger may have been cut
+            if may_sign and now.signed != now.epoch and self._signing.get(name) != now:
                 sign(self._shop, partition, now)
                 self._signing[name] = now
             if now.offset > partition.position.offset and not partition.looking_back:

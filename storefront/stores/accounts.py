@@ -91,11 +91,14 @@ class Accounts:
         )
         return word == "active"
 
-    def all(self) -> list[Account]:
-        """Every account. Looks through all keys: for repairs, not for requests."""
+    def names(self) -> list[str]:
+        """Every name that is taken or claimed. Looks through all keys: for repairs, not for requests."""
         prefix = keys.account("")
-        names = [str(key).removeprefix(prefix) for key in self._memory.redis.scan_iter(match=f"{prefix}*", count=1000)]
-        return [account for name in names if (account := self.get(name))]
+        return [str(key).removeprefix(prefix) for key in self._memory.redis.scan_iter(match=f"{prefix}*", count=1000)]
+
+    def all(self) -> list[Account]:
+        """Every account. Looks through all keys, as ``names`` does."""
+        return [account for name in self.names() if (account := self.get(name))]
 
     def gone(self) -> list[tuple[str, str, str]]:
         """The ids that may never become accounts again: triples of id, "withdrawn" or "deleted", and name."""

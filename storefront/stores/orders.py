@@ -95,8 +95,11 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
             return (
                 "apply_restored",
                 [sale, buyers, order, agenda],
-                [*guard, record.order, *facts, record.charge, record.refund],
-            )
+                [
+                    *guard, signed, record.epoch, record.order, *facts,
+                    record.charge, record.refund, LAST_CHECK_MS,
+                ],
+            )  # fmt: skip
         case Refunded():
             return "apply_refunded", [sale, order, agenda], [*guard, record.order]
         case _:

@@ -28,6 +28,12 @@ class Position:
     offset: int
     signed: str
     record: str
+    mended: int
+    """The number of the last mending up to there."""
+
+
+AGAIN = "again"
+"""Stands in ``Position.record`` while a mended ledger is read again: all up to the mending is passed over."""
 
 
 def signature(sale: str | None, epoch: str, signed: str, place: str) -> Call:
@@ -36,6 +42,19 @@ def signature(sale: str | None, epoch: str, signed: str, place: str) -> Call:
         return "apply_signed", [keys.ACCOUNTS], [epoch, place, signed]
     sale_keys = [keys.sale(sale), keys.buyers(sale), keys.agenda(sale)]
     return "apply_signed", sale_keys, [epoch, place, signed, keys.orders_of_tag(sale)]
+
+
+def mending(sale: str | None, forgotten: list[str], epoch: str, signed: str, place: str) -> Call:
+    """The script call that forgets orders of a sale (their ids), or with None accounts (their names)."""
+    if sale is None:
+        names = [keys.account(name) for name in forgotten]
+        return (
+            "apply_mending",
+            [keys.ACCOUNTS, keys.ACCOUNTS_AGENDA, keys.ACCOUNTS_GONE, *names],
+            [epoch, place, signed],
+        )
+    orders = [keys.order(order) for order in forgotten]
+    return "apply_mending", [keys.sale(sale), keys.buyers(sale), keys.agenda(sale), *orders], [epoch, place, signed]
 
 
 class Positions:
@@ -50,19 +69,36 @@ class Positions:
         found = self._memory.scripts.run_many(
             [("begin", [keys.position(*one), keys.BIRTH], [secrets.token_hex(4)]) for one in partitions]
         )
-        return [Position(epoch, int(offset), signed, record) for epoch, offset, signed, record in found]
+        return [
+            Position(epoch, int(offset), signed, record, int(mended)) for epoch, offset, signed, record, mended in found
+        ]
 
-    def advance(self, partition: tuple[str, int], since: Position, to: int, signed: str, record: str) -> str:
+    def advance(self, partition: tuple[str, int], since: Position, to: Position) -> str:
         """Move a position on. Returns "advanced", "ahead", "behind" or "another_epoch" (see ``advance.lua``)."""
-        return str(
-            self._memory.scripts.run(
-                "advance", [keys.position(*partition)], [since.epoch, since.offset, to, signed, record]
-            )
-        )
+        args = [since.epoch, since.offset, to.offset, to.signed, to.record, to.mended]
+        return str(self._memory.scripts.run("advance", [keys.position(*partition)], args))
 
-    def set_back(self, partition: tuple[str, int], epoch: str, offset: int) -> None:
-        """Have a partition read again from ``offset``, whatever was applied before. Raises nothing if run twice."""
-        self._memory.scripts.run("set_back", [keys.position(*partition)], [epoch, "offset", offset])
+    def begin_mending(self, partition: tuple[str, int], since: Position) -> tuple[str, int] | None:
+        """Begin a new epoch, since the ledger no longer holds what stands in front of ``since``.
+
+        Returns the epoch and the number of the mending, or None if the position isn't that any more.
+        """
+        word, *begun = self._memory.scripts.run(
+            "begin_mending",
+            [keys.position(*partition), keys.BIRTH],
+            [since.epoch, since.offset, since.record, secrets.token_hex(4)],
+        )
+        return (begun[0], int(begun[1])) if word == "begun" else None
+
+    def set_back(self, partition: tuple[str, int], sales: list[str | None], epoch: str) -> bool:
+        """Have a partition read again from its start: its ``sales``, or with None the accounts. May run twice.
+
+        False under another epoch than ``epoch``.
+        """
+        guarded = [keys.ACCOUNTS if sale is None else keys.sale(sale) for sale in sales]
+        calls: list[Call] = [("set_back", [key], [epoch, "position", AGAIN]) for key in guarded]
+        calls.append(("set_back", [keys.position(*partition)], [epoch, "offset", AGAIN]))
+        return "another_epoch" not in self._memory.scripts.run_many(calls)
 
     def ready_accounts(self) -> None:
         """Give the accounts a position to be guarded by, if they have none yet."""

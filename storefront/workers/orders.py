@@ -9,17 +9,16 @@ import os
 import secrets
 import threading
 import time
-from contextlib import closing
 
 from redis.exceptions import RedisError
 
 from storefront.domain.errors import LedgerDown
 from storefront.gateways.ledger import Line, Reader
 from storefront.services.applying import GoBack, LedgerCut, Partition, apply
-from storefront.services.following import Tale, begin, behind_the_last, look_back, sign
+from storefront.services.following import Tale, begin, behind_the_last, can_look_back, look_back, sign
 from storefront.services.restoring import restore
 from storefront.shop import Shop
-from storefront.stores.positions import Position
+from storefront.stores.positions import AGAIN, Position
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +34,9 @@ NEARLY = 100
 PAUSE_IN_LINES = 0.04
 """Seconds without lines after which the broker may have been away: less than the consumer's shortest reconnection."""
 
+SIGN_AGAIN = 5.0
+"""Seconds after which a signature that wasn't read is sent again: the ledger may have lost it unread."""
+
 PAUSE = 0.5
 """Seconds to wait after a fault."""
 
@@ -48,7 +50,7 @@ class OrderWorker:
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._reader: Reader | None = None
         self._shared = 0.0
-        self._signing: dict[tuple[str, int], Position] = {}
+        self._signing: dict[tuple[str, int], tuple[Position, float]] = {}
         self._tale = Tale()
 
     def run(self, stop: threading.Event) -> None:
@@ -90,7 +92,7 @@ class OrderWorker:
         now = time.monotonic()
         paused = now - partition.last_read > PAUSE_IN_LINES
         partition.last_read = now
-        if paused and partition.position.record and not partition.looking_back:
+        if paused and can_look_back(partition) and not partition.looking_back:
             look_back(reader, partition)
             return []
         return behind_the_last(partition, lines)
@@ -118,21 +120,25 @@ class OrderWorker:
         for partition, now in zip(partitions, held, strict=True):
             if now.epoch != partition.position.epoch or now.offset < partition.position.offset:
                 raise GoBack
-            if now.signed != now.epoch and self._signing.get(partition.name) != now:
+            if partition.position.record == AGAIN and reader.end(partition.name) <= partition.position.offset:
+                raise LedgerCut(partition)  # it was cut again, and the mending with it
+            if partition.looking_back:  # the ledger may have been cut: a signature would count before it is mended
+                continue
+            signing, since = self._signing.get(partition.name, (None, 0.0))
+            if now.signed != now.epoch and (signing != now or time.monotonic() - since > SIGN_AGAIN):
                 self._sign(reader, partition, now)
 
     def _sign(self, reader: Reader, partition: Partition, now: Position) -> None:
         """Begin the epoch in force, once nearly everything before it is applied."""
         if reader.end(partition.name) - now.offset < NEARLY:
             sign(self._shop, partition, now)
-            self._signing[partition.name] = now
+            self._signing[partition.name] = now, time.monotonic()
 
     def _mend(self, partition: Partition) -> None:
         try:
-            with closing(self._shop.ledger.reader()) as reader:
-                end = reader.end(partition.name)
-            # a log that has grown past the cut doesn't tell where it was: read it all again
-            restore(self._shop, partition, end if end < partition.position.offset else 0)
+            restore(self._shop, partition)
+        except GoBack:
+            log.warning("the ledger is mended by another worker, or Redis's history changed; going back")
         except (RedisError, LedgerDown) as fault:
             log.warning("the ledger could not be mended yet: %s", fault.__cause__ or fault)
         self._forget()

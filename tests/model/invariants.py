@@ -2,8 +2,7 @@
 
 from functools import lru_cache
 
-from .steps import World, told_yes
-from .world import HELD, KEPT, LIVE, Ledger, Off, Redis, applied
+from .world import ENDED, HELD, KEPT, LIVE, LOST, WHOLE, Ledger, Off, Redis, World, applied, relied_on, told_yes
 
 
 @lru_cache(maxsize=1 << 20)
@@ -18,14 +17,15 @@ def harm(world: World, *, quiet: bool = False) -> str | None:
     """What somebody suffers in this world, in a sentence, or None. `quiet`: the machinery rests in it."""
     redis = world.redis
     units = world.base.stock + _live(world.base)
-    if redis.stock < 0:
-        return "oversold: replay ran out of stock"
+    if redis.stock < 0 or (redis.cut == WHOLE and any(state == "short" for state, _ in redis.orders)):
+        return "oversold: a replay ran out of stock"
     if redis.stock + _live(redis) != units:
         return f"{redis.stock} in stock + {_live(redis)} live orders is not {units}"
     if _has_read_all(world) and (redis.signed == world.epoch or quiet):
         for i in told_yes(world):
-            if redis.orders[i].state not in KEPT:
-                return f"shopper {i} was told yes; the order is {redis.orders[i].state}"
+            state, epoch = redis.orders[i]
+            if state not in KEPT and (quiet or state != "promised" or epoch != world.epoch):
+                return f"shopper {i} was told yes; the order is {state}"
     if quiet and redis.signed != world.epoch:
         return "the sale is stuck: nothing more happens, and it isn't signed"
     if quiet and any(state in HELD for state, _ in redis.orders):
@@ -37,9 +37,11 @@ def unlike_a_replay(world: World, off: Off) -> str | None:
     """Where Redis and a replay of the ledger disagree, or where the ledger itself breaks a promise; None if nowhere.
 
     At each position, Redis is what a replay gives there, plus reservations that aren't recorded yet; these are of the
-    signed epoch.
+    signed epoch. Where the ledger was cut, this holds again when its mending has been read.
     """
     redis = world.redis
+    if redis.cut != WHOLE:
+        return None
     again = replay(world.base, world.ledger[: redis.position], off)
     for i, (live, replayed) in enumerate(zip(redis.orders, again.orders, strict=True)):
         if live != replayed and (live.state not in HELD or replayed.state != "none"):
@@ -56,7 +58,8 @@ def _broken_by_the_ledger(world: World, truth: Redis) -> str | None:
     if truth.stock < 0:
         return "oversold by the ledger itself"
     for i in told_yes(world):
-        if truth.orders[i].state not in KEPT:
+        promised = world.redis.orders[i] == ("promised", world.epoch)
+        if truth.orders[i].state not in KEPT and not promised:
             return f"shopper {i} was told yes; the ledger makes the order {truth.orders[i].state}"
     for record in world.flying:
         if record.kind == "Paid" and truth.orders[record.order].state not in KEPT:
@@ -64,9 +67,27 @@ def _broken_by_the_ledger(world: World, truth: Redis) -> str | None:
     return None
 
 
+def went_back(before: World, after: World) -> str | None:
+    """Which order left the state in which it had ended, though nothing was rolled back, and nothing is being mended."""
+    now, then = after.redis, before.redis
+    if before.epoch != after.epoch or now.cut != WHOLE or then.cut != WHOLE or then.signed < 0 or now.signed < 0:
+        return None
+    for i, (old, new) in enumerate(zip(then.orders, now.orders, strict=True)):
+        if old != new and old.state in ENDED and (old.state, new.state) != ("expired", "refund"):
+            return f"order {i} was {old.state} and is {new.state}"
+    return None
+
+
+def ledger_knows(world: World, off: Off) -> bool:
+    """Whether the ledger alone knows of every order that somebody relies on."""
+    truth = replay(world.base, world.ledger, off)
+    return all(truth.orders[i].state in KEPT for i in relied_on(world))
+
+
 def _live(redis: Redis) -> int:
     return sum(state in LIVE for state, _ in redis.orders)
 
 
 def _has_read_all(world: World) -> bool:
-    return world.redis.position == len(world.ledger) and not any(worker.holds for worker in world.workers)
+    read_all = world.redis.position == len(world.ledger) and not any(worker.holds for worker in world.workers)
+    return read_all and world.redis.cut != LOST

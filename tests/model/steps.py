@@ -1,85 +1,46 @@
 """Who can do what next: every step that shoppers, ledger, worker, sweep and disaster can take from a state.
 
-A record is *in flight* from the moment its sender may have sent it. It arrives in the ledger at any later time, or
-never; so a sender that dies, times out or is merely slow needs no step of its own: its next step just isn't taken.
-A shopper told no needs none either: a web process may ask `confirm` again and again until it is a yes.
+Everybody may die at any point, and no step is needed for it:
+
+- A record is *in flight* from the moment its sender may have sent it. It arrives in the ledger at any later time, or
+  never; so a sender that dies, times out or is merely slow is one whose next step isn't taken. Nor does a shopper told
+  no need one: a web process may ask `confirm` again and again until it is a yes.
+- A worker keeps nothing but what it believes of the position. Between two scripts it may die: what it would have done
+  next, the same or another worker does later, from the position that Redis holds ("goes back"). Two scripts of one
+  record (effects, position) are one step, since a sale's position is written by the script with the effects; the
+  partition's own, written after them, can only lag behind, and then records come twice, which `position` covers.
+- A sweep that dies between its mark and its append has sent a record that never arrives. The mark stands, and the same
+  record can be sent again.
+- A mending may stop between any two steps, with any part of its records in the ledger and the rest arriving late or
+  never, and another begin; see `mending.py`.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from .invariants import ledger_knows, replay
+from .mending import cuts, latecomers, mending
 from .world import (
     HELD,
+    LOST,
+    MENDING,
     NOBODY,
+    YES,
     Ledger,
     Off,
     Record,
     Redis,
+    Size,
+    Step,
+    Web,
+    Worker,
+    World,
     applied,
     confirm,
+    due,
     effects,
     empty,
     reserve,
-    sweep,
 )
-
-
-class Web(NamedTuple):
-    """One shopper's request: start, asked (Requested is in flight), recorded (it is acknowledged), or yes."""
-
-    at: str
-    epoch: int
-
-
-class Worker(NamedTuple):
-    """The epoch it began to read in, the offset it reads next, and (with "position" off) a record that it holds."""
-
-    epoch: int
-    read: int
-    holds: Record | None
-
-
-class World(NamedTuple):
-    """Everything. `kept` are earlier states of Redis, on a disk, a replica or in a backup, to which it may roll back.
-
-    `base` is what Redis is before the first record of `ledger`: empty, until a reduction forgets the oldest records.
-    """
-
-    redis: Redis
-    epoch: int
-    ledger: Ledger
-    flying: tuple[Record, ...]
-    webs: tuple[Web, ...]
-    workers: tuple[Worker, ...]
-    kept: tuple[Redis, ...]
-    rollbacks: int
-    base: Redis
-
-
-class Size(NamedTuple):
-    """How big a world to search, with which safeguards off.
-
-    `twice`: each record may arrive twice. `workers` and `twice` add nothing where `reductions.py` is used; they test
-    that.
-    """
-
-    units: int
-    shoppers: int
-    rollbacks: int
-    off: Off = frozenset()
-    workers: int = 1
-    twice: bool = False
-
-
-Step = tuple[str, World]
-START, YES = Web("start", 0), Web("yes", 0)
-
-
-def start(size: Size) -> World:
-    """A sale that is in stock and not signed yet, with every shopper at the door."""
-    redis = empty(size.units, size.shoppers)
-    workers = (Worker(1, 0, None),) * size.workers
-    return World(redis, 1, (), (), (START,) * size.shoppers, workers, (), size.rollbacks, redis)
 
 
 def steps(world: World, size: Size) -> Iterator[Step]:
@@ -91,6 +52,9 @@ def steps(world: World, size: Size) -> Iterator[Step]:
         yield from _worker(world, number, size)
     yield from _sweep(world, size)
     yield from _rollbacks(world, size)
+    yield from cuts(world, size)
+    yield from mending(world, size)
+    yield from latecomers(world, size.off)
 
 
 def _after(deed: str, world: World, redis: Redis) -> Iterator[Step]:
@@ -117,16 +81,24 @@ def _shoppers(world: World, off: Off) -> Iterator[Step]:
         if at == "start" and (redis := reserve(world.redis, i, world.epoch, off)):
             sent = _send(world, Record("Requested", i, world.epoch))
             yield from _after(f"web: reserves {i}", _web(sent, i, Web("asked", world.epoch)), redis)
-        if at == "recorded" and confirm(world.redis, i, asked, world.epoch, off):
-            yield f"web: confirms {i}, the shopper is told yes", _web(world, i, YES)
+        if at == "recorded" and (redis := confirm(world.redis, i, asked, world.epoch, off)):
+            yield from _after(f"web: confirms {i}, the shopper is told yes", _web(world, i, YES), redis)
 
 
 def _payments(world: World) -> Iterator[Step]:
     for i, (state, _) in enumerate(world.redis.orders):
         if state == "pending":
             for kind in ("Paid", "Expired"):
-                if Record(kind, i) not in world.flying + world.ledger:
+                if Record(kind, i) not in world.flying + _to_come(world):
                     yield f"shop: sends {kind}({i})", _send(world, Record(kind, i))
+
+
+def _to_come(world: World) -> Ledger:
+    """Those records of which it is open yet what they do.
+
+    One that was applied and left an order as it was stands before a Restored, and is sent again behind it.
+    """
+    return world.ledger if world.redis.cut else world.ledger[world.redis.position :]
 
 
 def _ledger(world: World, *, twice: bool) -> Iterator[Step]:
@@ -135,7 +107,8 @@ def _ledger(world: World, *, twice: bool) -> Iterator[Step]:
         after = world._replace(ledger=(*world.ledger, record), flying=rest)
         if record.kind == "Requested" and world.webs[record.order].at == "asked":
             after = _web(after, record.order, Web("recorded", record.epoch))
-        yield f"ledger: {record} arrives", after
+        again = record.kind == "Requested" and world.redis.orders[record.order].state == "promised"
+        yield f"ledger: {'the sweep gets through: ' if again else ''}{record} arrives", after
         if twice and record not in world.ledger:
             yield f"ledger: {record} arrives, not for the last time", after._replace(flying=world.flying)
 
@@ -146,18 +119,22 @@ def _worker(world: World, number: int, size: Size) -> Iterator[Step]:
     def now(worker: Worker) -> World:
         return world._replace(workers=(*world.workers[:number], worker, *world.workers[number + 1 :]))
 
-    # In each script: "refuse under another epoch than the worker believes".
-    if worker.epoch != world.epoch and "wepoch" not in off:
+    # In each script: "refuse under another epoch than the worker believes". And who has not looked back yet finds that
+    # the position was set back, before it applies anything.
+    if (worker.epoch != world.epoch and "wepoch" not in off) or (
+        worker.epoch == world.epoch and worker.read > redis.position
+    ):
         yield "worker: goes back", now(Worker(world.epoch, redis.position, None))
         return
     signing = Record("Signed", NOBODY, world.epoch, redis.signed)
-    if redis.signed != world.epoch and (world.flying + world.ledger).count(signing) < _enough(size):
+    looked = redis.cut != LOST or "look" in off
+    if looked and redis.signed != world.epoch and (world.flying + world.ledger).count(signing) < _enough(size):
         yield f"worker: sends {signing}", _send(world, signing)
     if worker.holds:
         after = worker._replace(holds=None)
         yield from _after(f"worker: does {worker.holds}", now(after), effects(redis, worker.holds, off))
         yield "worker: dies and starts again", now(Worker(world.epoch, redis.position, None))
-    elif worker.read < len(world.ledger):
+    elif looked and worker.read < len(world.ledger):
         record = world.ledger[worker.read]
         ahead = Worker(worker.epoch, worker.read + 1, record if "position" in off else None)
         done = redis._replace(position=ahead.read) if "position" in off else applied(redis, record, worker.read, off)
@@ -166,33 +143,50 @@ def _worker(world: World, number: int, size: Size) -> Iterator[Step]:
 
 def _enough(size: Size) -> int:
     """How often a record is sent again that doesn't arrive or help; else there'd be no end. See `reductions.py`."""
-    return 2 if size.off else 1
+    return 2 if size.off - MENDING else 1
 
 
 def _sweep(world: World, size: Size) -> Iterator[Step]:
+    unread = world.ledger if size.off - MENDING else _to_come(world)
     for i, (state, _) in enumerate(world.redis.orders):
-        released = Record("Released", i)
-        if state in HELD and released not in world.flying and world.ledger.count(released) < _enough(size):
-            deed = f"sweep: {'takes' if 'mark' in size.off else 'marks'} {i}, sends {released}"
-            yield from _after(deed, _send(world, released), sweep(world.redis, i, size.off))
+        if state not in HELD:
+            continue
+        redis, record = due(world.redis, i, size.off)
+        if record not in world.flying and unread.count(record) < _enough(size):
+            deed = f"sweep: {'takes' if redis == world.redis else 'marks'} {i}, sends {record}"
+            yield from _after(deed, _send(world, record), redis)
 
 
 def _rollbacks(world: World, size: Size) -> Iterator[Step]:
     """Redis restarts, or another takes over: in a new epoch, as it is, as it was, or empty.
 
-    A state is kept only to be used, so one must be taken when there are as many as rollbacks left.
+    A state is kept only to be used, so one must be taken when there are as many as rollbacks left. What may not happen
+    after a cut, `mending.py` tells.
     """
     if not world.rollbacks:
         return
     new = world._replace(epoch=world.epoch + 1, rollbacks=world.rollbacks - 1)
-    for n, redis in enumerate(world.kept):
+    known = world.cuts == size.cuts or ledger_knows(world, size.off)
+    mended = world.cuts == size.cuts or (known and world.redis.cut != LOST and _is_mended(world, size.off))
+    for n, redis in enumerate(world.kept if mended else ()):
         yield (
             f"redis: rolls back to {_words(redis)}",
             new._replace(redis=redis, kept=world.kept[:n] + world.kept[n + 1 :]),
         )
     if len(world.kept) < world.rollbacks:
-        yield "redis: restarts, having lost nothing", new
-        yield "redis: comes back empty", new._replace(redis=empty(size.units, size.shoppers))
+        if known or world.redis.cut == LOST:
+            yield "redis: restarts, having lost nothing", new
+        if mended:
+            yield "redis: comes back empty", new._replace(redis=empty(size.units, size.shoppers))
+
+
+def _is_mended(world: World, off: Off) -> bool:
+    """Whether the mending stands in the ledger, and no request from before it waits for its answer yet."""
+    number = replay(world.base, world.ledger, off).mended
+    epoch = max((record.epoch for record in world.ledger if record.succeeds < 0), default=0)
+    return all(mend.number < number or mend.writes == () for mend in world.mends) and not any(
+        web.at in ("asked", "recorded") and web.epoch < epoch for web in world.webs
+    )
 
 
 def _words(redis: Redis) -> str:
@@ -201,11 +195,9 @@ def _words(redis: Redis) -> str:
 
 
 def is_quiet(deeds: list[str]) -> bool:
-    """Whether the machinery rests: only shoppers or disaster could do something, or a slow record of theirs arrive."""
-    optional = ("web:", "shop:", "redis:", "ledger: Requested", "ledger: Paid", "ledger: Expired")
+    """Whether the machinery rests: only shoppers or disaster could do something, or a slow record of theirs arrive.
+
+    What the sweep sends gets through at last, for it sends it again and again.
+    """
+    optional = ("web:", "shop:", "redis:", "broker:", "late:", "ledger: Requested", "ledger: Paid", "ledger: Expired")
     return all(deed.startswith(optional) for deed in deeds)
-
-
-def told_yes(world: World) -> Iterator[int]:
-    """The shoppers who were told yes."""
-    return (i for i, web in enumerate(world.webs) if web == YES)

@@ -1,39 +1,61 @@
-"""The purchase protocol keeps its promises in every order of events, and each of its safeguards is needed.
+"""The protocols keep their promises in every order of events, and each of their safeguards is needed.
 
 Sizes here take seconds. By hand, and after any change of the protocol:
 
     python -m tests.model.explorer --units 1 --shoppers 2 --rollbacks 2
     python -m tests.model.explorer --units 2 --shoppers 3 --rollbacks 1
+    python -m tests.model.explorer --units 2 --shoppers 2 --rollbacks 0 --cuts 1
 """
 
 import pytest
 
-from .explorer import explore, main
+from . import accounts
+from .accounts import Registering
+from .buying import Buying
+from .explorer import Model, explore, main
 from .reductions import reduced
-from .steps import Size
-from .world import SAFEGUARDS, Order, Record, Redis, applied, effects
+from .world import MENDING, SAFEGUARDS, Order, Record, Redis, Size, applied, effects
 
 
 @pytest.mark.parametrize(
-    "size",
+    "model",
     [
-        pytest.param(Size(units=1, shoppers=2, rollbacks=1), id="two shoppers for one unit, one rollback"),
-        pytest.param(Size(units=2, shoppers=3, rollbacks=0), id="three shoppers for two units"),
-        pytest.param(Size(units=1, shoppers=1, rollbacks=2), id="one shopper, two rollbacks"),
-        pytest.param(Size(units=1, shoppers=3, rollbacks=0), id="three shoppers for one unit"),
+        pytest.param(Buying(Size(units=1, shoppers=2, rollbacks=1)), id="two shoppers for one unit, one rollback"),
+        pytest.param(Buying(Size(units=2, shoppers=3, rollbacks=0)), id="three shoppers for two units"),
+        pytest.param(Buying(Size(units=1, shoppers=1, rollbacks=2)), id="one shopper, two rollbacks"),
+        pytest.param(Buying(Size(units=1, shoppers=3, rollbacks=0)), id="three shoppers for one unit"),
+        pytest.param(Buying(Size(1, 2, 0, cuts=1, deaths=0)), id="two shoppers for one unit, the ledger cut"),
+        pytest.param(Buying(Size(1, 1, 0, cuts=1, slow=True)), id="the ledger cut, mended twice, a slow worker"),
+        pytest.param(Registering(people=2, rollbacks=1, deletions=1), id="two people for one name, one rollback"),
+        pytest.param(Registering(people=3, rollbacks=0, deletions=1), id="three people for one name"),
     ],
 )
-def test_nothing_goes_wrong_in_any_order_of_events(size: Size) -> None:
-    found = explore(size)
+def test_nothing_goes_wrong_in_any_order_of_events(model: Model) -> None:
+    found = explore(model)
     assert found.why is None, "\n".join((found.why or "", *found.trace))
 
 
 @pytest.mark.parametrize("safeguard", SAFEGUARDS)
 def test_without_any_one_safeguard_somebody_is_harmed(safeguard: str) -> None:
     rollbacks = 2 if safeguard == "void" else 1
-    found = explore(Size(units=1, shoppers=2, rollbacks=rollbacks, off=frozenset({safeguard})))
+    size = Size(units=1, shoppers=2, rollbacks=rollbacks, off=frozenset({safeguard}))
+    if safeguard in MENDING:
+        size = Size(units=1, shoppers=1, rollbacks=0, cuts=1, off=frozenset({safeguard}))
+    found = explore(Buying(size))
     assert found.why is not None
     assert found.trace
+
+
+@pytest.mark.parametrize("safeguard", accounts.SAFEGUARDS)
+def test_without_any_one_safeguard_a_registration_goes_wrong(safeguard: str) -> None:
+    found = explore(Registering(off=frozenset({safeguard})))
+    assert found.why is not None
+    assert found.trace
+
+
+def test_that_a_name_is_its_first_registrations_follows_from_the_rest() -> None:
+    """With the other safeguards on, no second registration ever meets an account: the rule is a second line."""
+    assert explore(Registering(people=2, deletions=1, off=frozenset({"first"}))).why is None
 
 
 @pytest.mark.parametrize(
@@ -41,12 +63,21 @@ def test_without_any_one_safeguard_somebody_is_harmed(safeguard: str) -> None:
     [
         pytest.param(Size(units=1, shoppers=1, rollbacks=1), id="a rollback"),
         pytest.param(Size(units=1, shoppers=1, rollbacks=0, workers=2), id="two workers"),
+        pytest.param(Size(units=1, shoppers=0, rollbacks=0, cuts=1), id="a cut, and a mending given up"),
+        pytest.param(Size(units=1, shoppers=1, rollbacks=0, cuts=1, deaths=0), id="a cut"),
     ],
 )
 def test_the_reductions_neither_lose_nor_invent_a_world(size: Size) -> None:
-    plain = explore(size, plain=True)
+    plain = explore(Buying(size, plain=True))
     assert plain.why is None
-    assert {reduced(world, size.off) for world in plain.worlds} == explore(size).worlds
+    assert {reduced(world, size.off) for world in plain.worlds} == explore(Buying(size)).worlds
+
+
+def test_the_reductions_of_registrations_neither_lose_nor_invent_a_world() -> None:
+    plain = explore(Registering(people=2, rollbacks=0, plain=True))
+    assert plain.why is None
+    found = explore(Registering(people=2, rollbacks=0))
+    assert {accounts.reduced(world, frozenset()) for world in plain.worlds} == found.worlds
 
 
 @pytest.mark.parametrize("state", ["none", "reserved", "releasing", "pending", "paid", "expired", "refund", "released"])
@@ -61,6 +92,8 @@ def test_a_record_applied_twice_is_applied_once(kind: str, state: str) -> None:
 
 def test_the_command_line_tells_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--units", "1", "--shoppers", "1", "--rollbacks", "0"]) == 0
+    assert "no violation" in capsys.readouterr().out
+    assert main(["--accounts", "--shoppers", "2", "--rollbacks", "0"]) == 0
     assert "no violation" in capsys.readouterr().out
     assert main(["--shoppers", "1", "--without", "confirm"]) == 1
     assert "VIOLATION: shopper 0 was told yes" in capsys.readouterr().out

@@ -1,13 +1,16 @@
 """The purchase protocol as pure functions: what Redis holds for one sale, and what each script makes of it.
 
 Read `docs/design.md` first. The model leaves out what can't go wrong between processes (limits, clocks, amounts of
-money) and keeps what can: the order in which reservations, records, rollbacks and answers meet. Every function here
-bears the name of the script it stands for. `steps.py` says who may call them when, `explorer.py` tries every order.
+money) and keeps what can: the order in which reservations, records, rollbacks, cuts and answers meet. Every function
+here bears the name of the script it stands for. `steps.py` says who may call them when, `mending.py` what happens when
+the ledger is cut, `explorer.py` tries every order.
 
-The heart of the protocol: **an order's state is a function of the ledger alone** (and so are the sale's `signed` and
-`position`). A reservation is the one thing that Redis knows and the ledger doesn't, and it dies with its epoch.
+The heart of the protocol: **an order's state is a function of the ledger alone** (and so are the sale's `signed`, its
+`mend` and its `position`). A reservation is the one thing that Redis knows and the ledger doesn't, and it dies with its
+epoch. Where the ledger was cut, it is mended until this holds again.
 """
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 # Switch one off, and the explorer finds how a sale breaks.
@@ -21,21 +24,33 @@ SAFEGUARDS = {
     "signed": "a Requested of another epoch than the ledger's last Signed is refused for good",
     "chain": "a Signed names the epoch it succeeds, and counts only if that one is still the last",
     "void": "a Signed that counts frees every reservation that stands",
+    "promise": "confirm marks what it promises, and the sweep sends its Requested again rather than release it",
+    "look": "the worker looks whether the ledger still holds the record that it applied last, and mends it if not",
+    "restore": "what Redis knows of the orders is written into the ledger again",
+    "close": "a mending begins a new epoch: the sale is closed, and workers that read before are turned away",
+    "clear": "a mending begins with a Mending, which forgets what the ledger says up to there, in Redis too",
+    "number": "Mendings are numbered, and one that comes after a later one is void",
+    "behind": "Restored counts only behind the Mending of its own mending, and before the Signed that ends it",
 }
+
+# Those that only a cut ledger needs.
+MENDING = frozenset({"promise", "look", "restore", "close", "clear", "number", "behind"})
 
 NOBODY = -1  # a Signed belongs to no order
 UNSIGNED = 0  # before the first Signed
 
-HELD = frozenset({"reserved", "releasing"})
+HELD = frozenset({"reserved", "promised", "releasing"})
 PLACED = frozenset({"pending", "paid"})
+ENDED = frozenset({"paid", "expired", "refund", "released"})
 LIVE = HELD | PLACED
 KEPT = PLACED | {"expired", "refund"}  # what may become of an order whose shopper was told yes
 
 
 class Order(NamedTuple):
-    """One shopper's order: none, reserved, releasing, pending, paid, expired, refund, released or refused.
+    """One shopper's order: none, reserved, promised, releasing, pending, paid, expired, refund, released or refused.
 
-    `expired` stands for an order cancelled by its owner too. `epoch` is that of a reservation, else 0.
+    `promised` is a reservation whose shopper was told yes. `expired` stands for an order cancelled by its owner too.
+    `short` should never be: a request came through, and there was no unit. `epoch` is that of a reservation, else 0.
     """
 
     state: str
@@ -46,26 +61,46 @@ class Redis(NamedTuple):
     """The keys of one sale; all of them roll back together.
 
     `signed` is the epoch of the last Signed that counted: the sale is open while that epoch is in force.
-    `position` is the offset of the first record not applied.
+    `position` is the offset of the first record not applied. `mended` is the number of the last Mending applied,
+    `begun` that of the last one begun here. `cut` tells how this Redis and a cut ledger stand to each other: WHOLE,
+    LOST or AGAIN.
     """
 
     stock: int
     orders: tuple[Order, ...]
     signed: int
     position: int
+    mended: int = 0
+    begun: int = 0
+    cut: int = 0
+
+
+WHOLE = 0  # the ledger holds what this Redis applied
+LOST = 1  # it does not: a worker that looks back sees that
+AGAIN = 2  # it reads the ledger again, up to a Mending
 
 
 class Record(NamedTuple):
-    """One record of the ledger. Requested and Signed carry an epoch; Signed also the epoch that it succeeds."""
+    """One record of the ledger.
+
+    Requested and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number, and Restored a
+    state. A Mending signs an epoch that is never in force, which Restored carries too.
+    """
 
     kind: str
     order: int
     epoch: int = 0
     succeeds: int = 0
+    state: str = ""
+    number: int = 0
 
     def __str__(self) -> str:
         if self.kind == "Signed":
             return f"Signed(epoch {self.epoch} after {self.succeeds})"
+        if self.kind == "Mending":
+            return f"Mending({self.number}, as {self.epoch})"
+        if self.kind == "Restored":
+            return f"Restored({self.order}, {self.state}, as {self.epoch})"
         return f"{self.kind}({self.order}, epoch {self.epoch})" if self.epoch else f"{self.kind}({self.order})"
 
 
@@ -83,7 +118,7 @@ def empty(units: int, shoppers: int) -> Redis:
 
 def _with(redis: Redis, order: int, state: str, *, units: int = 0, epoch: int = 0) -> Redis:
     orders = (*redis.orders[:order], Order(state, epoch), *redis.orders[order + 1 :])
-    return Redis(redis.stock + units, orders, redis.signed, redis.position)
+    return redis._replace(stock=redis.stock + units, orders=orders)
 
 
 # Scripts that answer a shopper.
@@ -96,12 +131,14 @@ def reserve(redis: Redis, order: int, epoch: int, off: Off = ALL_ON) -> Redis | 
     return _with(redis, order, "reserved", units=-1, epoch=epoch)
 
 
-def confirm(redis: Redis, order: int, asked: int, epoch: int, off: Off = ALL_ON) -> bool:
-    """May the shopper be told yes? `asked` is the epoch of the Requested, which the ledger has acknowledged."""
-    if "confirm" in off:
-        return True
+def confirm(redis: Redis, order: int, asked: int, epoch: int, off: Off = ALL_ON) -> Redis | None:
+    """May the shopper be told yes? None for no. `asked` is the epoch of the Requested, which was acknowledged."""
     state, since = redis.orders[order]
-    return state in KEPT or (state == "reserved" and since == asked and (epoch == asked or "epoch" in off))
+    if state in KEPT or "confirm" in off:
+        return redis
+    if state in ("reserved", "promised") and since == asked and (epoch == asked or "epoch" in off):
+        return redis if "promise" in off else _with(redis, order, "promised", epoch=since)
+    return None
 
 
 # Scripts that apply a record.
@@ -116,6 +153,8 @@ def apply_requested(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     if not held and redis.orders[order].state != "none":
         return redis
     if record.epoch == redis.signed or "signed" in off:
+        if not held and redis.stock <= 0:
+            return _with(redis, order, "short")
         return _with(redis, order, "pending", units=0 if held else -1)
     return _with(redis, order, "refused", units=1 if held else 0)
 
@@ -130,12 +169,12 @@ def apply_released(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     return redis
 
 
-def apply_expired(redis: Redis, record: Record) -> Redis:
+def apply_expired(redis: Redis, record: Record, _off: Off = ALL_ON) -> Redis:
     """Free the unit of an order that wasn't paid in time, or was cancelled."""
     return _with(redis, record.order, "expired", units=1) if redis.orders[record.order].state == "pending" else redis
 
 
-def apply_paid(redis: Redis, record: Record) -> Redis:
+def apply_paid(redis: Redis, record: Record, _off: Off = ALL_ON) -> Redis:
     """Keep the unit for good; money that came too late is due back."""
     became = {"pending": "paid", "expired": "refund"}.get(redis.orders[record.order].state)
     return _with(redis, record.order, became) if became else redis
@@ -154,30 +193,154 @@ def apply_signed(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     return redis._replace(signed=record.epoch)
 
 
+def apply_mending(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
+    """Forget every order: the ledger was cut, and what follows tells anew how things stand. The sale stays closed."""
+    if record.number <= redis.mended and "number" not in off:
+        return redis
+    if "clear" not in off:
+        units = redis.stock + sum(state in LIVE for state, _ in redis.orders)
+        redis = redis._replace(stock=units, orders=(NONE,) * len(redis.orders))
+    return redis._replace(signed=record.epoch, mended=record.number, cut=WHOLE if redis.cut == AGAIN else redis.cut)
+
+
+def apply_restored(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
+    """Put an order where Redis knew it to be when the ledger was mended."""
+    before, after = redis.orders[record.order].state, record.state
+    if record.epoch != redis.signed and "behind" not in off:
+        return redis
+    units = (before in LIVE) - (after in LIVE)
+    if redis.stock + units < 0:
+        return _with(redis, record.order, "short") if before == "none" else redis
+    return _with(redis, record.order, after, units=units)
+
+
 def effects(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     """What a record does to the sale, its position aside."""
-    match record.kind:
-        case "Requested":
-            return apply_requested(redis, record, off)
-        case "Released":
-            return apply_released(redis, record, off)
-        case "Expired":
-            return apply_expired(redis, record)
-        case "Paid":
-            return apply_paid(redis, record)
-        case _:
-            return apply_signed(redis, record, off)
+    return EFFECTS[record.kind](redis, record, off)
+
+
+EFFECTS: dict[str, Callable[[Redis, Record, Off], Redis]] = {
+    "Requested": apply_requested,
+    "Released": apply_released,
+    "Expired": apply_expired,
+    "Paid": apply_paid,
+    "Signed": apply_signed,
+    "Mending": apply_mending,
+    "Restored": apply_restored,
+}
 
 
 def applied(redis: Redis, record: Record, offset: int, off: Off = ALL_ON) -> Redis:
     """One record's script, as a whole: effects and position together, and nothing for a record already applied."""
-    return redis if offset < redis.position else effects(redis, record, off)._replace(position=offset + 1)
+    if offset < redis.position:
+        return redis
+    passed_over = redis.cut == AGAIN and record.kind != "Mending"
+    return (redis if passed_over else effects(redis, record, off))._replace(position=offset + 1)
 
 
 # The sweep's script.
 
 
-def sweep(redis: Redis, order: int, off: Off = ALL_ON) -> Redis:
-    """Mark a reservation in doubt, so that confirm can't say yes to it any more; Released is appended afterwards."""
-    held = redis.orders[order]
-    return redis if "mark" in off else _with(redis, order, "releasing", epoch=held.epoch)
+def due(redis: Redis, order: int, off: Off = ALL_ON) -> tuple[Redis, Record]:
+    """What the sweep does with a reservation in doubt: what becomes of it, and the record that is appended afterwards.
+
+    One that was promised is requested again. Any other is marked, so that confirm can't say yes to it any more.
+    """
+    state, epoch = redis.orders[order]
+    if state == "promised":
+        return redis, Record("Requested", order, epoch)
+    return redis if "mark" in off else _with(redis, order, "releasing", epoch=epoch), Record("Released", order)
+
+
+# Everything there is.
+
+
+class Web(NamedTuple):
+    """One shopper's request: start, asked (Requested is in flight), recorded (it is acknowledged), or yes."""
+
+    at: str
+    epoch: int
+
+
+class Worker(NamedTuple):
+    """The epoch it began to read in, the offset it reads next, and (with "position" off) a record that it holds."""
+
+    epoch: int
+    read: int
+    holds: Record | None
+
+
+class Mend(NamedTuple):
+    """One mending: the epoch that it began (its scripts refuse under another), its number, what it has yet to write.
+
+    `writes` is None before it has looked at what Redis knows. One whose epoch is over was begun by a worker that died
+    or was turned away since; what it wrote may still arrive.
+    """
+
+    epoch: int
+    number: int
+    writes: Ledger | None = None
+
+
+class World(NamedTuple):
+    """Everything. `kept` are earlier states of Redis, on a disk, a replica or in a backup, to which it may roll back.
+
+    `base` is what Redis is before the first record of `ledger`: empty, until a reduction forgets the oldest records.
+    `late` are records that a cut took from the ledger and that a worker had read before: the first one's offset, the
+    epoch in which it read, and the records.
+    """
+
+    redis: Redis
+    epoch: int
+    ledger: Ledger
+    flying: tuple[Record, ...]
+    webs: tuple[Web, ...]
+    workers: tuple[Worker, ...]
+    kept: tuple[Redis, ...]
+    rollbacks: int
+    base: Redis
+    cuts: int = 0
+    mends: tuple[Mend, ...] = ()
+    deaths: int = 0
+    late: tuple[int, int, Ledger] | None = None
+
+
+class Size(NamedTuple):
+    """How big a world to search, with which safeguards off.
+
+    `twice`: each record may arrive twice. `workers` and `twice` add nothing where `reductions.py` is used; they test
+    that. `deaths`: how many mendings may be begun that don't come to their end. `slow`: a worker may still apply what
+    it read before the cut.
+    """
+
+    units: int
+    shoppers: int
+    rollbacks: int
+    off: Off = frozenset()
+    workers: int = 1
+    twice: bool = False
+    cuts: int = 0
+    deaths: int = 1
+    slow: bool = False
+
+
+Step = tuple[str, World]
+START, YES = Web("start", 0), Web("yes", 0)
+
+
+def start(size: Size) -> World:
+    """A sale that is in stock and not signed yet, with every shopper at the door."""
+    redis = empty(size.units, size.shoppers)
+    workers = (Worker(1, 0, None),) * size.workers
+    webs = (START,) * size.shoppers
+    return World(redis, 1, (), (), webs, workers, (), size.rollbacks, redis, size.cuts, deaths=size.deaths)
+
+
+def told_yes(world: World) -> Iterator[int]:
+    """The shoppers who were told yes."""
+    return (i for i, web in enumerate(world.webs) if web == YES)
+
+
+def relied_on(world: World) -> set[int]:
+    """The orders that somebody relies on: the shopper was told yes, or is paying."""
+    return {*told_yes(world), *(record.order for record in world.flying if record.kind == "Paid")}

@@ -23,7 +23,8 @@ STEPS = st.one_of(
     st.tuples(st.just("Requested"), ORDERS, st.sampled_from(["old", "new"])),
     st.tuples(st.sampled_from(["Released", "Expired", "Cancelled", "Refunded"]), ORDERS, st.none()),
     st.tuples(st.just("Paid"), ORDERS, CHARGES),
-    st.tuples(st.just("Restored"), ORDERS, st.tuples(st.sampled_from(RESTORED), MONEY, st.booleans())),
+    st.tuples(st.just("Restored"), ORDERS, st.tuples(st.sampled_from(RESTORED), MONEY, st.booleans(), st.booleans())),
+    st.tuples(st.just("Mending"), st.just(0), st.none()),
     st.tuples(st.just("Signed"), st.just(0), st.sampled_from(["old", "new"])),
 )
 
@@ -39,11 +40,12 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
             )
         case "Paid", str(charge):
             return records.Paid(at=5, sale=sale, order=order, charge=charge)
-        case "Restored", (OrderState() as state, (str(charge), str(refund)), bool(known)):
+        case "Restored", (OrderState() as state, (str(charge), str(refund)), bool(known), bool(late)):
             return records.Restored(
                 at=5 if known or state in LIVE else 0,
                 sale=sale,
                 order=order,
+                epoch="of another mending" if late else signed,
                 state=state,
                 shopper=shopper,
                 shopper_name="",
@@ -53,8 +55,12 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
             )
         case "Refunded", _:
             return records.Refunded(at=5, sale=sale, order=order, charge="")
-        case "Signed", str(epoch):
-            return records.Signed(at=5, epoch=epoch, succeeds=signed)
+        case "Mending" | "Signed", _:
+            if more is None:
+                record: Record = records.Mending(at=5, epoch="mending", number=1)
+            else:
+                record = records.Signed(at=5, epoch=str(more), succeeds=signed)
+            return record
         case _:
             freed: type[records.OrderRecord] = getattr(records, kind)
             return freed(at=5, sale=sale, order=order)
@@ -71,17 +77,24 @@ def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, i
         at=5, sale=sale, merchant="", merchant_name="", product=product, num=num, producter="x", begins=0, ends=9,
         price=1, currency="CNY", limit=1, description="", image="",
     )  # fmt: skip
-    replay, signed = Replay(), ""
+    replay, signed, mended = Replay(), "", False
     replay.apply(opened, 0)
     calls: list[Call] = [sales.opened(opened, held.epoch, "", place(0))]
+    before = 0
     for offset, step in enumerate(steps, 1):
         record = record_of(step, sale, ids, signed)
         replay.apply(record, offset)
         if isinstance(record, records.Signed):
             signed = record.epoch
-            calls.append(positions.signature(sale, held.epoch, signed, place(offset, offset - 1)))
+            calls.append(positions.signature(sale, held.epoch, signed, place(offset, before)))
+        elif isinstance(record, records.Mending):
+            if mended:  # another with the same number is void
+                continue
+            signed, mended = record.epoch, True
+            calls.append(positions.mending(sale, ids, held.epoch, signed, place(offset, before)))
         elif isinstance(record, records.OrderRecord):
-            calls.append(orders.effect(record, held.epoch, signed, place(offset, offset - 1)))
+            calls.append(orders.effect(record, held.epoch, signed, place(offset, before)))
+        before = offset
     made = [keys.sale(sale), keys.product(product), keys.buyers(sale), keys.agenda(sale), *map(keys.order, ids)]
     try:
         shop.memory.scripts.run_many(calls)
