@@ -97,8 +97,12 @@ def anomalies(shop: Shop) -> set[str]:
 
 
 def expect_everything(shop: Shop, sale: Sale, buyers: list[Account], purchases: list[buying.Purchase]) -> None:
-    units = eventually(lambda: (now := shop.sales.get(sale.id)) and now.units.reserved == 0 and now.units)
-    assert (units.left, units.unpaid, units.paid, units.total) == (UNITS - 4, 3, 1, UNITS)
+    def found() -> tuple[int, ...] | None:
+        now = shop.sales.get(sale.id)
+        return (now.units.left, now.units.reserved, now.units.unpaid, now.units.paid) if now else None
+
+    # a cut ledger may be noticed only now, and is then written anew while the shop says that it recovers
+    eventually(lambda: found() == (UNITS - 4, 0, 3, 1) and sale_is_open(shop, sale), timeout=60)
     states = [order.state for p in purchases if (order := shop.orders.get(p.order))]
     assert states == ["paid", "cancelled", "pending", "pending"]
     for buyer in buyers:
