@@ -21,21 +21,23 @@ def place(offset: int, before: int | None = None) -> str:
 
 
 @cache
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """A script's text, the prelude in front."""
     folder = files("storefront.stores") / "lua"
     return (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
 
 
 class Scripts:
-    """The shop's scripts on one Redis."""
+    """The shop's scripts on one Redis; ``source`` gives their texts by name."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, source: Callable[[str], str] = source) -> None:
         self._redis = redis
+        self._source = source
         self._scripts: dict[str, Any] = {}
 
     def _script(self, name: str) -> Any:
         if name not in self._scripts:
-            self._scripts[name] = self._redis.register_script(_source(name))
+            self._scripts[name] = self._redis.register_script(self._source(name))
         return self._scripts[name]
 
     def run(self, name: str, keys: list[str], args: list[Any]) -> Any:
@@ -81,5 +83,5 @@ class Scripts:
             return send()
         except NoScriptError:
             for name in names:
-                self._redis.script_load(_source(name))
+                self._redis.script_load(self._source(name))
             return send()

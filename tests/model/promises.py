@@ -1,0 +1,169 @@
+"""The shop's promises, checked on what a real Redis holds and on the ledger; `invariants.py` checks them on the model.
+
+At each position Redis is what a replay of the ledger up to there gives (`storefront/domain/replay.py`, which shares no
+line with the scripts), plus the reservations that the ledger doesn't know yet.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import cast
+
+from redis import Redis
+
+from storefront.domain.order import PLACING
+from storefront.domain.replay import LIVE, Replay, ReplayedOrder
+from storefront.stores import keys
+
+KEPT = frozenset({"pending", "paid", "expired", "cancelled"})
+"""What may become of an order whose shopper was told yes."""
+
+
+@dataclass
+class View:
+    """What Redis holds, by sale and by order."""
+
+    sales: dict[str, dict[str, str]] = field(default_factory=dict)
+    buyers: dict[str, dict[str, str]] = field(default_factory=dict)
+    orders: dict[str, dict[str, str]] = field(default_factory=dict)
+    agenda: dict[str, float] = field(default_factory=dict)
+    """Of all sales: order → when the sweep must look at it."""
+    anomalies: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, redis: Redis) -> "View":
+        """What this Redis holds now."""
+        names = sorted(cast("list[str]", redis.keys("{*}:*:*")))
+        pipeline = redis.pipeline(transaction=False)
+        pipeline.hgetall(keys.ANOMALIES)
+        for name in names:
+            match name.split(":"):
+                case [_, "agenda", _]:
+                    pipeline.zrange(name, 0, -1, withscores=True)
+                case [_, "product", _]:
+                    pipeline.get(name)
+                case _:
+                    pipeline.hgetall(name)
+        anomalies, *contents = pipeline.execute()
+        view = cls(anomalies=anomalies)
+        for name, content in zip(names, contents, strict=True):
+            match name.split(":"):
+                case [_, "sale", sale]:
+                    view.sales[sale] = content
+                case [_, "buyers", sale]:
+                    view.buyers[sale] = content
+                case [_, "order", order]:
+                    view.orders[order] = content
+                case [_, "agenda", _]:
+                    view.agenda |= dict(content)
+        return view
+
+    def orders_of(self, sale: str) -> dict[str, dict[str, str]]:
+        """The orders of one sale."""
+        return {order: fields for order, fields in self.orders.items() if fields.get("sale") == sale}
+
+
+def broken_in_redis(view: View, replays: list[Replay]) -> Iterator[str]:
+    """What is wrong with Redis, by itself or compared with the ledger up to Redis's position."""
+    if view.anomalies:
+        yield f"the scripts met what the design rules out: {view.anomalies}"
+    if strangers := [order for order, fields in view.orders.items() if fields.get("sale") not in view.sales]:
+        yield f"orders {strangers} are of no sale"
+    for sale, fields in view.sales.items():
+        orders = view.orders_of(sale)
+        yield from _miscounted(sale, fields, orders)
+        yield from _misheld(sale, int(fields["limit"]), view.buyers.get(sale, {}), orders)
+        replay = replays[int(fields.get("position", 0))]
+        yield from _unlike_a_replay(replay, fields["signed"], orders, _orders_of(replay, sale))
+    for order, fields in view.orders.items():
+        if order not in view.agenda and (fields.get("state") in {*PLACING, "pending"} or fields.get("refund") == "due"):
+            yield f"order {order} is {_words(fields)}, and the sweep will never look at it"
+
+
+def _miscounted(sale: str, fields: dict[str, str], orders: dict[str, dict[str, str]]) -> Iterator[str]:
+    states = Counter(order.get("state", "none") for order in orders.values())
+    counted = {
+        "reserved": states["reserved"] + states["releasing"],
+        "pending": states["pending"],
+        "paid": states["paid"],
+        "expired": states["expired"],
+    }
+    counted["stock"] = int(fields["num"]) - counted["reserved"] - counted["pending"] - counted["paid"]
+    if counted["stock"] < 0:
+        yield f"sale {sale} is oversold: {dict(states)} of {fields['num']}"
+    for name, count in counted.items():
+        if int(fields[name]) != count:
+            yield f"sale {sale} counts {fields[name]} {name}; its orders say {count}"
+
+
+def _misheld(sale: str, limit: int, buyers: dict[str, str], orders: dict[str, dict[str, str]]) -> Iterator[str]:
+    held: dict[str, set[str]] = {}
+    for order, fields in orders.items():
+        if fields.get("state") in PLACING | LIVE:
+            held.setdefault(fields["shopper"], set()).add(order)
+    if held != {shopper: set(found.split()) for shopper, found in buyers.items()}:
+        yield f"the buyers of {sale} are {buyers}; its orders say {held}"
+    for shopper, theirs in held.items():
+        if len(theirs) > limit:
+            yield f"shopper {shopper} holds {len(theirs)} units of {sale}, over the limit of {limit}"
+
+
+def _unlike_a_replay(
+    replay: Replay, signed: str, orders: dict[str, dict[str, str]], replayed: dict[str, ReplayedOrder]
+) -> Iterator[str]:
+    if replay.signed != signed:
+        yield f"epoch {signed} is signed; in a replay it is {replay.signed}"
+    for order in sorted(orders.keys() | replayed.keys()):
+        here, there = orders.get(order, {}), replayed.get(order)
+        if here.get("state") in PLACING and there is None:
+            if here["epoch"] != signed:
+                yield f"order {order} is {here['state']} since epoch {here['epoch']}; signed is {signed}"
+        elif _words(here) != (told := _told(there)):
+            yield f"order {order} is {_words(here)}; a replay makes it {told}"
+
+
+def _orders_of(replay: Replay, sale: str) -> dict[str, ReplayedOrder]:
+    return replay.sales[sale].orders if sale in replay.sales else {}
+
+
+def _words(fields: dict[str, str]) -> str:
+    return " ".join([fields.get("state", "unknown"), fields.get("charge", ""), fields.get("refund", "")]).strip()
+
+
+def _told(order: ReplayedOrder | None) -> str:
+    return f"{order.state} {order.charge} {order.refund}".strip() if order else "unknown"
+
+
+def broken_by_the_ledger(replay: Replay, promised: dict[str, frozenset[str]], limits: dict[str, int]) -> Iterator[str]:
+    """What is wrong by the whole ledger, read or not.
+
+    ``promised`` says what may be of the orders whose shoppers were told something; ``limits`` is by sale.
+    """
+    known: dict[str, ReplayedOrder] = {}
+    for sale_id, sale in replay.sales.items():
+        known |= sale.orders
+        live = Counter(order.shopper for order in sale.orders.values() if order.state in LIVE)
+        if live.total() > sale.opened.num:
+            yield f"the ledger sells {live.total()} units of {sale_id}, which has {sale.opened.num}"
+        for shopper, count in live.items():
+            if count > limits[sale_id]:
+                yield f"the ledger gives {shopper} {count} units of {sale_id}, over the limit of {limits[sale_id]}"
+    for order, allowed in promised.items():
+        if order not in known or known[order].state not in allowed:
+            yield f"a shopper was told that {order} is {'/'.join(sorted(allowed))}; it is {_told(known.get(order))}"
+
+
+def left_behind(view: View, charges: set[str], refunds: set[str]) -> Iterator[str]:
+    """What is wrong once everything rests: units or money that nobody has, or that somebody shouldn't.
+
+    ``charges`` are the orders for which the provider took money, ``refunds`` those for which it gave it back.
+    """
+    if view.agenda:
+        yield f"there is no end to the sweep's work: {view.agenda}"
+    for order, fields in view.orders.items():
+        if fields.get("state") in {*PLACING, "pending"} or fields.get("refund") == "due":
+            yield f"order {order} is {_words(fields)}, and nothing more happens"
+    for order in sorted(charges):
+        state = view.orders.get(order, {}).get("state")
+        if (state == "paid") is (order in refunds):
+            yield f"order {order} is {state}; its money was {'given back' if order in refunds else 'kept'}"

@@ -1,0 +1,166 @@
+"""The real scripts keep the promises that the model keeps, on a real Redis whose history breaks.
+
+A run is ten lives of a shop, a hundred steps each; its number is its seed. By hand, and after any change of a script:
+
+    MACHINE_RUNS=100:400 python -m pytest tests/model/test_scripts.py -k promises
+
+A failure prints the shortest way to it that Hypothesis finds.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+from redis import Redis
+
+from storefront.local import embedded
+from storefront.local.process import Process
+from storefront.local.shop import LocalShop
+from storefront.stores import keys
+from storefront.stores.memory import Memory
+from tests.conftest import eventually
+
+from .environment import Ground
+from .machine import PRODUCTS, SHOPPERS, Broken, ShopMachine
+from .mutants import CONFIRMED_IN_ITS_EPOCH, CUTS, without
+
+FIRST, _, END = os.environ.get("MACHINE_RUNS", "0:10").partition(":")
+MOST_RUNS = 5
+"""Runs within which the machine must find what is wrong, where something is."""
+
+# Ten, because Hypothesis varies what it tried from the eleventh example on, and here that finds less than a fresh one.
+LIFE = settings(
+    max_examples=10,
+    stateful_step_count=100,
+    database=None,
+    deadline=None,
+    print_blob=False,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
+    """A Redis of its own."""
+    with LocalShop(tmp_path_factory.mktemp("scripts"), only=("redis",)) as shop:
+        yield shop
+
+
+def machine_on(ground: Ground) -> type[ShopMachine]:
+    return type("Machine", (ShopMachine,), {"ground": ground})
+
+
+@pytest.mark.parametrize("number", range(int(FIRST), int(END)))
+def test_promises_are_kept_whatever_happens_when(running: LocalShop, number: int) -> None:
+    ground = Ground(running.redis_url)
+    try:
+        run_state_machine_as_test(seed(number)(machine_on(ground)), settings=LIFE)
+    finally:
+        ground.close()
+
+
+def fails(machine: type[ShopMachine]) -> bool:
+    try:
+        run_state_machine_as_test(machine, settings=settings(LIFE, phases=[Phase.generate]))
+    except Broken:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("safeguard", CUTS)
+def test_the_machine_misses_each_safeguard(running: LocalShop, safeguard: str) -> None:
+    cut = CUTS[safeguard]
+    ground = Ground(running.redis_url, without(cut))
+    machine = machine_on(ground)
+    try:
+        assert any(fails(seed(number)(machine)) for number in range(cut.first_run, cut.first_run + MOST_RUNS))
+    finally:
+        ground.close()
+
+
+def yes_after_a_restart(ground: Ground) -> bool:
+    """A reservation outlives a restart; its request arrives behind the new epoch's mark, which isn't applied yet."""
+    machine = machine_on(ground)()
+    machine.begin(num=1, limit=1, free=True, all_arrives=True)
+    machine.buy(SHOPPERS[0], PRODUCTS[0], "key")
+    (request,) = machine.ledger.flying
+    machine.memory.begin_history()
+    machine.look_at_epoch(0)  # goes back
+    machine.look_at_epoch(0)  # signs
+    signature = machine.ledger.flying[-1]
+    machine.ledger.arrive(signature, again=False)
+    machine.ledger.arrive(request, again=False)
+    machine.let_go_on()
+    machine.promises_are_kept()
+    machine.run_to_rest()
+    return bool(machine.bought)
+
+
+def test_a_reservation_of_an_earlier_epoch_is_not_confirmed(running: LocalShop) -> None:
+    ground = Ground(running.redis_url)
+    try:
+        assert not yes_after_a_restart(ground)
+    finally:
+        ground.close()
+
+
+def test_the_machine_misses_the_epoch_in_confirm(running: LocalShop) -> None:
+    ground = Ground(running.redis_url, without(CONFIRMED_IN_ITS_EPOCH))
+    try:
+        with pytest.raises(Broken, match="was told that"):
+            yes_after_a_restart(ground)
+    finally:
+        ground.close()
+
+
+def epoch_of(memory: Memory) -> str:
+    """The epoch in force, as the scripts see it."""
+    return str(memory.scripts.run("begin", [keys.position("orders", 0), keys.BIRTH], ["birth"])[0])
+
+
+def test_a_redis_that_was_killed_begins_a_new_epoch(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with LocalShop(tmp_path_factory.mktemp("killed"), only=("redis",)) as running:
+        memory, process = Memory(running.redis_url), running.processes["redis"]
+        before, history = epoch_of(memory), history_of(memory.redis)
+        assert epoch_of(memory) == before
+        memory.redis.bgrewriteaof()
+        eventually(lambda: memory.redis.info("persistence")["aof_rewrite_in_progress"] == 0)
+        process.kill()
+        process.start()
+        process.wait_ready()
+        after = epoch_of(memory)
+        assert (before, after) == (f"{history}birth", f"{history_of(memory.redis)}birth")
+        assert after != before
+        memory.redis.close()
+
+
+def test_a_replica_that_is_promoted_begins_a_new_epoch(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with LocalShop(tmp_path_factory.mktemp("primary"), only=("redis",)) as running:
+        primary, port = Memory(running.redis_url), embedded.free_port()
+        url = f"redis://{embedded.LOOPBACK}:{port}/0"
+        argv = embedded.redis_argv(tmp_path_factory.mktemp("replica"), port)
+        process = Process("replica", argv, lambda _: embedded.redis_answers(url))
+        try:
+            process.start()
+            process.wait_ready()
+            replica = Memory(url)
+            assert epoch_of(primary).endswith("birth")
+            host, primary_port = running.redis_url.removeprefix("redis://").removesuffix("/0").split(":")
+            replica.redis.replicaof(host, primary_port)
+            eventually(lambda: replica.text(keys.BIRTH) and history_of(replica.redis) == history_of(primary.redis))
+            before = epoch_of(primary)  # a primary begins one too when its first replica comes
+            replica.redis.replicaof("NO", "ONE")
+            assert epoch_of(primary) == before
+            assert epoch_of(replica) == f"{history_of(replica.redis)}birth"
+            assert epoch_of(replica) != before
+            replica.redis.close()
+        finally:
+            process.stop()
+            primary.redis.close()
+
+
+def history_of(redis: Redis) -> str:
+    return str(redis.info("replication")["master_replid"])
