@@ -32,7 +32,7 @@ ANOMALIES = frozenset({"short", "missing"})
 
 
 class LedgerCut(Exception):
-    """The ledger no longer holds what was applied last: it lost its tail. ``partition`` tells which."""
+    """The ledger no longer holds what was applied last, or promised: it lost its tail. ``partition`` tells which."""
 
     def __init__(self, partition: "Partition") -> None:
         super().__init__(f"{partition.topic} {partition.number}")
@@ -62,7 +62,7 @@ class Partition:
 
 
 def apply(shop: Shop, partition: Partition, lines: Sequence[Line]) -> None:
-    """Apply ``lines``, which follow on the partition's position, and move the position on. Raises GoBack.
+    """Apply ``lines``, which follow on the partition's position, and move the position on. Raises GoBack and LedgerCut.
 
     Lines between two signatures share a round trip.
     """
@@ -126,7 +126,9 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
 
 def _apply_signature(shop: Shop, partition: Partition, offset: int, signed: str) -> None:
     sales: list[str | None] = [None] if partition.topic == ACCOUNTS else [*shop.sales.of_partition(partition.number)]
-    _run(shop, [positions.signature(sale, partition.position.epoch, signed, place(offset)) for sale in sales])
+    words = _run(shop, [positions.signature(sale, partition.position.epoch, signed, place(offset)) for sale in sales])
+    if "promised" in words:
+        raise LedgerCut(partition)
     log.info("%s %d: %d signed to epoch %s", partition.topic, partition.number, len(sales), signed[-16:])
 
 

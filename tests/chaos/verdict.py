@@ -72,6 +72,10 @@ def told_by_the_ledger(shop: Shop, sales: Sequence[Sale]) -> Story:
                     story.lines += len(lines)
                     for record in (line.record for line in lines if line.record):
                         replay.apply(record)
+                        if isinstance(record, records.Mending):  # it forgets; what follows tells anew
+                            for sale in wanted & replay.sales.keys():
+                                known = replay.sales[sale].orders.items()
+                                live[sale] = {order_id for order_id, order in known if order.state in LIVE}
                         if isinstance(record, records.OrderRecord) and record.sale in wanted:
                             order = replay.sales[record.sale].orders.get(record.order)
                             (live[record.sale].add if order and order.state in LIVE else live[record.sale].discard)(

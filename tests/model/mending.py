@@ -6,7 +6,8 @@ records come to stand at the same offsets. What must survive it, and what can't:
 - A cut alone, at any time, loses nothing, whatever else happens meanwhile and whoever dies while he mends.
 - Redis may lose nothing while the ledger lacks something: from the cut until its mending stands in the ledger (where
   Redis is known to be ahead), or until what was promised stands there again (where it isn't). It may restart as it is
-  while it is being mended. Behind that it may roll back as ever, also to a state from before the cut.
+  at any time: a new epoch begins also when another partition is mended, for they share one Redis. Behind the mending it
+  may roll back as ever, also to a state from before the cut, when no request from before waits for its answer any more.
 - A second cut may come before the first is mended, and take the mending along, but not a part of it, and not while
   Redis reads it: that would be to lose what Redis has just forgotten for its sake.
 - A cut may come as soon as Redis knows by itself of every yes, so also while it reads on behind a rollback.
@@ -24,6 +25,7 @@ from .world import (
     LOST,
     NOBODY,
     WHOLE,
+    Ledger,
     Mend,
     Off,
     Record,
@@ -61,8 +63,8 @@ def cuts(world: World, size: Size) -> Iterator[Step]:
 
 
 def _stands(world: World, i: int) -> bool:
-    state, epoch = world.redis.orders[i]
-    return state in KEPT or (state == "promised" and epoch == world.epoch)
+    state = world.redis.orders[i].state
+    return state in KEPT or state == "promised"
 
 
 def _marked(redis: Redis, end: int) -> Redis:
@@ -73,7 +75,8 @@ def mending(world: World, size: Size) -> Iterator[Step]:
     """What workers do who see that the ledger was cut. One may die between any two steps, and another begin anew."""
     off, redis = size.off, world.redis
     # to have read to the end without a Mending means that another cut took it
-    lost = redis.cut == LOST or (redis.cut == AGAIN and redis.position >= len(world.ledger))
+    taken_too = redis.cut == AGAIN and redis.position >= len(world.ledger)
+    lost = redis.cut == LOST or taken_too or breaks_a_promise(redis, world.ledger, off)
     alive = any(mend.epoch == world.epoch for mend in world.mends)
     if lost and "look" not in off and (not alive or world.deaths):
         began = Mend(world.epoch + ("close" not in off), max(redis.begun, redis.mended) + 1)
@@ -94,6 +97,15 @@ def mending(world: World, size: Size) -> Iterator[Step]:
         elif mend.epoch == world.epoch:
             again = redis._replace(cut=AGAIN, position=0)
             yield "worker: reads again from the start", world._replace(mends=others, redis=again)
+
+
+def breaks_a_promise(redis: Redis, ledger: Ledger, off: Off) -> bool:
+    """Whether the next record would free a reservation whose shopper was told yes."""
+    if "unread" in off or redis.cut or redis.position >= len(ledger):
+        return False
+    record = ledger[redis.position]
+    counts = record.kind == "Signed" and record.succeeds == redis.signed
+    return counts and any(state == "promised" for state, _ in redis.orders)
 
 
 def with_mends(world: World, mends: Iterable[Mend]) -> World:

@@ -18,7 +18,7 @@ Everybody may die at any point, and no step is needed for it:
 from collections.abc import Iterator
 
 from .invariants import ledger_knows, replay
-from .mending import cuts, latecomers, mending
+from .mending import breaks_a_promise, cuts, latecomers, mending
 from .world import (
     HELD,
     LOST,
@@ -134,7 +134,7 @@ def _worker(world: World, number: int, size: Size) -> Iterator[Step]:
         after = worker._replace(holds=None)
         yield from _after(f"worker: does {worker.holds}", now(after), effects(redis, worker.holds, off))
         yield "worker: dies and starts again", now(Worker(world.epoch, redis.position, None))
-    elif looked and worker.read < len(world.ledger):
+    elif looked and worker.read < len(world.ledger) and not breaks_a_promise(redis, world.ledger, off):
         record = world.ledger[worker.read]
         ahead = Worker(worker.epoch, worker.read + 1, record if "position" in off else None)
         done = redis._replace(position=ahead.read) if "position" in off else applied(redis, record, worker.read, off)
@@ -166,16 +166,16 @@ def _rollbacks(world: World, size: Size) -> Iterator[Step]:
     if not world.rollbacks:
         return
     new = world._replace(epoch=world.epoch + 1, rollbacks=world.rollbacks - 1)
-    known = world.cuts == size.cuts or ledger_knows(world, size.off)
-    mended = world.cuts == size.cuts or (known and world.redis.cut != LOST and _is_mended(world, size.off))
+    mended = world.cuts == size.cuts or (
+        ledger_knows(world, size.off) and world.redis.cut != LOST and _is_mended(world, size.off)
+    )
     for n, redis in enumerate(world.kept if mended else ()):
         yield (
             f"redis: rolls back to {_words(redis)}",
             new._replace(redis=redis, kept=world.kept[:n] + world.kept[n + 1 :]),
         )
     if len(world.kept) < world.rollbacks:
-        if known or world.redis.cut == LOST:
-            yield "redis: restarts, having lost nothing", new
+        yield "redis: restarts, having lost nothing", new
         if mended:
             yield "redis: comes back empty", new._replace(redis=empty(size.units, size.shoppers))
 

@@ -40,7 +40,8 @@ def test_without_any_one_safeguard_somebody_is_harmed(safeguard: str) -> None:
     rollbacks = 2 if safeguard == "void" else 1
     size = Size(units=1, shoppers=2, rollbacks=rollbacks, off=frozenset({safeguard}))
     if safeguard in MENDING:
-        size = Size(units=1, shoppers=1, rollbacks=0, cuts=1, off=frozenset({safeguard}))
+        rollbacks = 1 if safeguard == "unread" else 0
+        size = Size(units=1, shoppers=1, rollbacks=rollbacks, cuts=1, off=frozenset({safeguard}))
     found = explore(Buying(size))
     assert found.why is not None
     assert found.trace

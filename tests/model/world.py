@@ -26,6 +26,7 @@ SAFEGUARDS = {
     "void": "a Signed that counts frees every reservation that stands",
     "promise": "confirm marks what it promises, and the sweep sends its Requested again rather than release it",
     "look": "the worker looks whether the ledger still holds the record that it applied last, and mends it if not",
+    "unread": "a Signed is not applied while a promise stands: the ledger has lost its Requested, and is mended",
     "restore": "what Redis knows of the orders is written into the ledger again",
     "close": "a mending begins a new epoch: the sale is closed, and workers that read before are turned away",
     "clear": "a mending begins with a Mending, which forgets what the ledger says up to there, in Redis too",
@@ -34,7 +35,7 @@ SAFEGUARDS = {
 }
 
 # Those that only a cut ledger needs.
-MENDING = frozenset({"promise", "look", "restore", "close", "clear", "number", "behind"})
+MENDING = frozenset({"promise", "look", "unread", "restore", "close", "clear", "number", "behind"})
 
 NOBODY = -1  # a Signed belongs to no order
 UNSIGNED = 0  # before the first Signed

@@ -180,3 +180,15 @@ def test_a_mending_that_comes_late_is_void(shop: Shop, sale: Sale) -> None:
         shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, 10)
         assert shop.is_open()
         assert states(shop, sale) == before == {lost.order: "pending"}
+
+
+def test_what_was_promised_outlives_a_new_epoch_though_the_ledger_lost_its_request_unread(
+    shop: Shop, sale: Sale
+) -> None:
+    order = new_order_id(sale.id)
+    reservation = shop.orders.reserve(sale.id, order, "a", "A", doubt_ms=600_000, pay_ms=600_000)
+    assert shop.orders.confirmed(order, reservation.epoch)
+    shop.memory.redis.set(keys.BIRTH, "another")  # as when another partition is mended, or Redis restarts
+    with mending_worker(shop):
+        assert states(shop, sale) == {order: "pending"}
+        assert replayed(Cut(shop, sale), sale) == {order: "pending"}
