@@ -13,7 +13,7 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo kafka test test-kafka chaos lint format types translations requirements clean
+.PHONY: help run demo flask kafka test test-kafka chaos lint format types translations requirements clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -24,6 +24,9 @@ run: $(RUNS) ## start the whole shop on http://127.0.0.1:8000 (PORT, VAR, DEMO=0
 
 demo: $(RUNS) ## watch one flash sale from its opening to its audit
 	@exec $(BIN)/python -m storefront.local.demo
+
+flask: $(RUNS) ## a command for the shop that `make run` runs (ARGS="audit"; ARGS="--help" lists them)
+	@. $(abspath $(or $(VAR),var))/env && exec $(BIN)/flask --app wsgi $(ARGS)
 
 kafka: $(RUNS) ## start real Apache Kafka, fetched with Maven, for STOREFRONT_KAFKA (BROKERS=3, VAR)
 	@exec $(BIN)/python -m storefront.local.kafka

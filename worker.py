@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from storefront import config
 from storefront.domain.errors import LedgerDown
+from storefront.gateways.topics import OtherPartitions
 from storefront.shop import Shop
 from storefront.workers import expiry
 from storefront.workers.orders import OrderWorker
@@ -63,7 +64,7 @@ def main() -> int:
             return 2
     try:
         work(stop)
-    except config.BadConfig as fault:
+    except (config.BadConfig, OtherPartitions) as fault:
         print(fault, file=sys.stderr)
         return 1
     return 0

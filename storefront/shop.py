@@ -1,6 +1,6 @@
 """The shop: its stores and gateways, opened once per process from the settings."""
 
-from storefront.config import Config
+from storefront.config import BadConfig, Config
 from storefront.domain.errors import Recovering
 from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Ledger
@@ -13,11 +13,14 @@ from storefront.stores.sales import Sales
 
 
 class Shop:
-    """Everything a use case needs. Opening it connects to nothing; the first use does."""
+    """Everything a use case needs. Opening it connects to nothing; the first use does. Raises BadConfig."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.memory = Memory(config.redis_url, config.replicas)
+        try:
+            self.memory = Memory(config.redis_url, config.replicas)
+        except ValueError as fault:
+            raise BadConfig(f"STOREFRONT_REDIS_URL names no Redis: {fault}") from fault
         self.accounts = Accounts(self.memory)
         self.sales = Sales(self.memory)
         self.orders = Orders(self.memory)

@@ -193,7 +193,7 @@ class Ledger:
     def ensure_topics(self) -> None:
         """Create the topics that don't exist, and warn of those that may lose records.
 
-        Raises LedgerDown if the broker can't be reached, or has too few brokers beside it.
+        Raises LedgerDown if the broker can't be reached, or has too few brokers beside it, and topics.OtherPartitions.
         """
         counts = Counter(self._prefix + topic for topic, _ in self.partitions)
         try:

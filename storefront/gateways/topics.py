@@ -26,10 +26,15 @@ def settings(replication: int) -> dict[str, str]:
     }
 
 
+class OtherPartitions(Exception):
+    """A topic exists with another number of partitions than the settings say. The message tells what to do."""
+
+
 def ensure(servers: list[str], topics: Mapping[str, int], replication: int) -> list[str]:
     """Create the topics that don't exist, given by name with their numbers of partitions.
 
-    Returns what is dangerous about those that exist: a sentence each that says what to do. Raises KafkaError.
+    Returns what is dangerous about those that exist: a sentence each that says what to do. Raises KafkaError, and
+    OtherPartitions.
     """
     admin = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=TIMEOUT_MS, request_timeout_ms=TIMEOUT_MS)
     try:
@@ -37,7 +42,7 @@ def ensure(servers: list[str], topics: Mapping[str, int], replication: int) -> l
             warning
             for name, partitions in topics.items()
             if not _created(admin, NewTopic(name, partitions, replication, topic_configs=settings(replication)))
-            for warning in _dangers(admin, name)
+            for warning in _dangers(admin, name, partitions)
         ]
     finally:
         admin.close()
@@ -51,8 +56,14 @@ def _created(admin: KafkaAdminClient, topic: NewTopic) -> bool:
     return True
 
 
-def _dangers(admin: KafkaAdminClient, name: str) -> list[str]:
+def _dangers(admin: KafkaAdminClient, name: str, partitions: int) -> list[str]:
     """Sentences on a topic that may lose records. None about a setting that the broker doesn't tell."""
+    there = len(admin.describe_topics([name])[0]["partitions"])
+    if there != partitions:
+        raise OtherPartitions(
+            f"The topic {name} has {there} partitions and STOREFRONT_PARTITIONS is {partitions}: set it to {there}, "
+            "for every process of the shop. A sale's records must stay in one partition."
+        )
     found: list[str] = []
     held = _configuration(admin, name)
     wrong = {setting: held[setting] for setting, value in FOR_EVER.items() if held.get(setting, value) != value}

@@ -4,7 +4,9 @@ import contextlib
 import fcntl
 import os
 import secrets
+import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from storefront.local.faults import CannotStart
@@ -46,6 +48,12 @@ class DataFolder:
         with contextlib.suppress(FileExistsError):
             self._write_new(file, secrets.token_hex(32))
         return file.read_text().strip()
+
+    def keep_settings(self, settings: Mapping[str, str]) -> None:
+        """Write down this run's settings for a shell, readable by their owner alone (`make flask` reads them)."""
+        file = self.path / "env"
+        file.unlink(missing_ok=True)
+        self._write_new(file, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()))
 
     def close(self) -> None:
         """Let another shop use the folder."""

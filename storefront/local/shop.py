@@ -141,6 +141,7 @@ class LocalShop:
         self.redis_url = real_redis or own[settings.REDIS_URL]
         self.kafka = real_kafka or own[settings.KAFKA]
         self._settings = own | self._given
+        folder.keep_settings(self._settings)
         env = self.env
         for kind in ("orders", "expiry"):
             made |= services.workers(kind, self._workers, env)

@@ -1,5 +1,7 @@
 """Accounts: registering, logging in, the merchant role, and leaving."""
 
+from collections.abc import Callable
+
 from redis.exceptions import RedisError
 
 from storefront.domain.account import Account, Profile
@@ -9,6 +11,7 @@ from storefront.domain.errors import (
     LedgerDown,
     NameTaken,
     NoSuchAccount,
+    Overloaded,
     WrongCredentials,
 )
 from storefront.domain.ids import new_account_id
@@ -24,16 +27,18 @@ def register(shop: Shop, profile: Profile, password: str) -> Account:
     """Make an account. Raises NameTaken, Recovering, or AccountNotStored if it can't be stored for good.
 
     The name is claimed first, then recorded, then confirmed. A claim whose record never got through is withdrawn by
-    the sweep, so a name is never lost.
+    the sweep, so a name is never lost. The person is told only when the record is applied: a ledger that loses it later
+    is seen to have been cut, and mended. Raises Overloaded if that takes too long; the account is there all the same.
     """
     try:
         if shop.accounts.get(profile.name):
             raise NameTaken
         account = Account(new_account_id(), profile, passwords.hashed(password, shop.config.password_memory))
         at, epoch = shop.accounts.claim(account, shop.config.doubt_ms)
-        shop.ledger.append(registration(account, at, epoch))
+        receipt = shop.ledger.append(registration(account, at, epoch))
         if not shop.accounts.confirmed(account, epoch):
             raise AccountNotStored
+        shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, APPLY_TIMEOUT)
     except (LedgerDown, RedisError) as fault:
         raise AccountNotStored from fault
     return account
@@ -88,22 +93,24 @@ def known(shop: Shop, name: str, account_id: str) -> Account | None:
 
 def grant_merchant(shop: Shop, name: str) -> None:
     """Let an account open sales. Raises NoSuchAccount, LedgerDown, Overloaded."""
-    _change(shop, name, MerchantGranted)
+    _change(shop, name, MerchantGranted, lambda changed: changed is not None and changed.merchant)
 
 
 def revoke_merchant(shop: Shop, name: str) -> None:
     """No longer let an account open sales. Raises as ``grant_merchant``."""
-    _change(shop, name, MerchantRevoked)
+    _change(shop, name, MerchantRevoked, lambda changed: changed is None or not changed.merchant)
 
 
 def delete(shop: Shop, name: str) -> None:
     """Delete an account: its tokens and sessions end, its name is free. Raises as ``grant_merchant``."""
-    _change(shop, name, AccountDeleted)
+    _change(shop, name, AccountDeleted, lambda changed: changed is None)
 
 
-def _change(shop: Shop, name: str, kind: type[AccountRecord]) -> None:
+def _change(shop: Shop, name: str, kind: type[AccountRecord], done: Callable[[Account | None], bool]) -> None:
     account = shop.accounts.get(name)
     if account is None:
         raise NoSuchAccount(name=name)
     receipt = shop.ledger.append(kind(at=shop.memory.now_ms(), account=account.id, name=name))
     shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, APPLY_TIMEOUT)
+    if not done(known(shop, name, account.id)):
+        raise Overloaded  # recorded, but not applied: the ledger may have been cut meanwhile

@@ -55,11 +55,12 @@ def behind_the_last(partition: Partition, lines: list[Line]) -> list[Line]:
 
 
 def sign(shop: Shop, partition: Partition, now: Position) -> None:
-    """Begin the epoch in force in the ledger.
+    """Begin the epoch in force in the ledger. Redis may have restarted, so it writes its file anew.
 
     A signature that doesn't succeed the one before it in the ledger doesn't count, and is sent again.
     """
     signed = Signed(at=shop.memory.now_ms(), epoch=now.epoch, succeeds=now.signed)
+    shop.memory.rewrite_log()
     shop.ledger.append(signed, to=partition.name)
 
 

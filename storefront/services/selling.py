@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from redis.exceptions import RedisError
 
 from storefront.domain.account import Account
-from storefront.domain.errors import LedgerDown, NoSuchSale, NotAMerchant, SaleNameTaken, SaleNotStored
+from storefront.domain.errors import LedgerDown, NoSuchSale, NotAMerchant, Overloaded, SaleNameTaken, SaleNotStored
 from storefront.domain.ids import new_sale_id
 from storefront.domain.records import Opened
 from storefront.domain.sale import Sale, Terms
@@ -59,8 +59,10 @@ def open_sale(shop: Shop, merchant: Account | None, terms: Terms) -> Opening:
         raise SaleNotStored from fault
     shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, APPLY_TIMEOUT)
     sale = shop.sales.get(sale_id)
-    if sale is None:  # another sale of the product came first in the ledger
+    if sale is None and shop.sales.of_product(terms.product):  # another sale of the product came first in the ledger
         raise SaleNameTaken
+    if sale is None:
+        raise Overloaded  # recorded, but not applied: the ledger may have been cut meanwhile
     return Opening(sale, over)
 
 

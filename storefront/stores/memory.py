@@ -3,15 +3,19 @@
 Replies are decoded to text; redis-py's own annotations can't know that.
 """
 
+import logging
 from typing import Any, cast
 
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 
 from storefront.domain.errors import Recovering
 from storefront.stores import keys
 from storefront.stores.connection import connect
 from storefront.stores.scripts import Scripts
+
+log = logging.getLogger(__name__)
 
 TIMEOUT = 2.0
 """Seconds that a call may wait for Redis."""
@@ -52,6 +56,18 @@ class Memory:
     def ping(self) -> None:
         """Raises redis.RedisError if Redis doesn't answer."""
         self.redis.ping()
+
+    def rewrite_log(self) -> None:
+        """Have Redis write its append-only file anew, in the background.
+
+        A file that was torn within a transaction is cut there when Redis starts (``aof-load-truncated``), but the
+        transaction stays open in it: what is written behind it belongs to it when Redis starts once more, and half
+        of it is done again.
+        """
+        try:
+            self.redis.bgrewriteaof()
+        except ResponseError as fault:  # one is under way, or this Redis belongs to somebody who doesn't allow it
+            log.debug("Redis does not write its append-only file anew: %s", fault)
 
     def hash(self, key: str) -> dict[str, str]:
         """All fields of a hash; empty if there is none."""

@@ -45,7 +45,10 @@ def run(environment: Mapping[str, str]) -> None:
 def _serve(cluster: KafkaCluster, output: Output, stop: threading.Event) -> None:
     def say_how_it_ended(process: Process) -> None:
         if not stop.is_set():
-            output.say(f"{process.name} stopped ({process.ending}). Ctrl-C, and make kafka again, brings it back.")
+            output.say(
+                f"{process.name} stopped ({process.ending}). Ctrl-C, and make kafka again, brings it back, "
+                "at another port: start the shops with the new line."
+            )
 
     with cluster:
         for process in cluster.processes.values():
