@@ -29,17 +29,21 @@ class Buying(NamedTuple):
 
     def wrong(self, before: World, world: World) -> str | None:
         """What somebody suffers, or where Redis and a replay of the ledger disagree."""
+        cut = self._was_cut(world)
         if self._is_broken():
-            return harm(world)
-        return harm(world) or went_back(before, world) or unlike_a_replay(world, self.size.off)
+            return harm(world, cut=cut)
+        return harm(world, cut=cut) or went_back(before, world) or unlike_a_replay(world, self.size.off, cut=cut)
 
     def wrong_at_rest(self, world: World) -> str | None:
         """See ``invariants.harm``."""
-        return None if self._is_broken() else harm(world, quiet=True)
+        return None if self._is_broken() else harm(world, cut=self._was_cut(world), quiet=True)
 
     def rests(self, deeds: list[str]) -> bool:
         """See ``steps.is_quiet``."""
         return is_quiet(deeds)
+
+    def _was_cut(self, world: World) -> bool:
+        return world.cuts < self.size.cuts
 
     def _is_broken(self) -> bool:
         """Whether a safeguard is off without which nothing but harm is worth looking for."""

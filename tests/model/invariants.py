@@ -13,8 +13,11 @@ def replay(base: Redis, ledger: Ledger, off: Off) -> Redis:
     return applied(replay(base, ledger[:-1], off), ledger[-1], len(ledger) - 1, off)
 
 
-def harm(world: World, *, quiet: bool = False) -> str | None:
-    """What somebody suffers in this world, in a sentence, or None. `quiet`: the machinery rests in it."""
+def harm(world: World, *, cut: bool, quiet: bool = False) -> str | None:
+    """What somebody suffers in this world, in a sentence, or None.
+
+    `cut`: the ledger was; then a yes may stand in Redis alone for a while. `quiet`: the machinery rests.
+    """
     redis = world.redis
     units = world.base.stock + _live(world.base)
     if redis.stock < 0 or (redis.cut == WHOLE and any(state == "short" for state, _ in redis.orders)):
@@ -23,8 +26,8 @@ def harm(world: World, *, quiet: bool = False) -> str | None:
         return f"{redis.stock} in stock + {_live(redis)} live orders is not {units}"
     if _has_read_all(world) and (redis.signed == world.epoch or quiet):
         for i in told_yes(world):
-            state, epoch = redis.orders[i]
-            if state not in KEPT and (quiet or state != "promised" or epoch != world.epoch):
+            state = redis.orders[i].state
+            if state not in KEPT and not (cut and state == "promised" and not quiet):
                 return f"shopper {i} was told yes; the order is {state}"
     if quiet and redis.signed != world.epoch:
         return "the sale is stuck: nothing more happens, and it isn't signed"
@@ -33,7 +36,7 @@ def harm(world: World, *, quiet: bool = False) -> str | None:
     return None
 
 
-def unlike_a_replay(world: World, off: Off) -> str | None:
+def unlike_a_replay(world: World, off: Off, *, cut: bool) -> str | None:
     """Where Redis and a replay of the ledger disagree, or where the ledger itself breaks a promise; None if nowhere.
 
     At each position, Redis is what a replay gives there, plus reservations that aren't recorded yet; these are of the
@@ -50,15 +53,15 @@ def unlike_a_replay(world: World, off: Off) -> str | None:
             return f"order {i} is {live.state} since epoch {live.epoch}; signed is {redis.signed}"
     if again.signed != redis.signed:
         return f"epoch {redis.signed} is signed; in a replay it is {again.signed}"
-    return _broken_by_the_ledger(world, replay(world.base, world.ledger, off))
+    return _broken_by_the_ledger(world, replay(world.base, world.ledger, off), cut=cut)
 
 
-def _broken_by_the_ledger(world: World, truth: Redis) -> str | None:
+def _broken_by_the_ledger(world: World, truth: Redis, *, cut: bool) -> str | None:
     """By the whole ledger, read or not, no unit is sold twice, a yes is kept, and money is for a placed order."""
     if truth.stock < 0:
         return "oversold by the ledger itself"
     for i in relied_on(world):
-        promised = world.redis.orders[i].state == "promised"
+        promised = cut and world.redis.orders[i].state == "promised"
         if truth.orders[i].state not in KEPT and not promised:
             return f"shopper {i} was told yes, or paid; the ledger makes the order {truth.orders[i].state}"
     return None

@@ -12,7 +12,7 @@ records come to stand at the same offsets. What must survive it, and what can't:
   Redis reads it: that would be to lose what Redis has just forgotten for its sake.
 - A cut may come as soon as Redis knows by itself of every yes, so also while it reads on behind a rollback.
 
-What is excluded is one thing only, then: the ledger and Redis both losing the one yes.
+What is excluded is one thing only, then: the ledger and Redis both losing the same.
 """
 
 from collections.abc import Iterable, Iterator
