@@ -1,11 +1,12 @@
 """Real processes are killed under a real sale; what was answered yes stays, and the shop comes back by itself."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
 from storefront.domain.account import Account, Profile
-from storefront.domain.errors import LimitReached, Refused
+from storefront.domain.errors import LedgerDown, LimitReached, Refused
 from storefront.domain.sale import Sale, Terms
 from storefront.local.shop import LocalShop
 from storefront.services import accounts, buying, paying, selling
@@ -90,6 +91,38 @@ def test_what_was_answered_yes_outlives(running: LocalShop, inside: Shop, fault:
     expect_everything(inside, sale, buyers, purchases)
     # requests that came between the cut and its mending stand in front of what they are about
     assert anomalies(inside) <= ({"apply_requested:missing"} if "broker" in fault else set())
+
+
+def test_a_registration_outlives_a_broker_that_forgets_it_though_nobody_registers_afterwards(
+    running: LocalShop, inside: Shop
+) -> None:
+    sale, buyer = sale_of(inside), shopper_of(inside)
+    broker = running.processes["broker"]
+    broker.kill()  # it may lose its last second
+    broker.start()
+    broker.wait_ready(20)
+    with closing(inside.ledger.reader()) as reader:
+
+        def whole() -> bool:
+            """Whether the ledger holds all that was applied, for every partition."""
+            held = inside.positions.all_at(inside.ledger.partitions)
+            ends = reader.ends(inside.ledger.partitions)
+            return sale_is_open(inside, sale) and all(
+                ends[name] >= position.offset for name, position in zip(inside.ledger.partitions, held, strict=True)
+            )
+
+        eventually(lambda: willing_to(whole), timeout=60)
+    inside.memory.redis.flushall()
+    eventually(lambda: sale_is_open(inside, sale), timeout=60)
+    assert inside.accounts.get(buyer.name) == buyer
+
+
+def willing_to(look: Callable[[], bool]) -> bool:
+    """What ``look`` says, once the ledger answers."""
+    try:
+        return look()
+    except LedgerDown:
+        return False
 
 
 def anomalies(shop: Shop) -> set[str]:
