@@ -13,7 +13,6 @@ import time
 from redis.exceptions import RedisError
 
 from storefront.domain.errors import LedgerDown
-from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Line, Reader
 from storefront.services.applying import GoBack, LedgerCut, Partition, apply
 from storefront.services.following import Tale, begin, behind_the_last, can_look_back, look_back, sign
@@ -38,9 +37,6 @@ PAUSE_IN_LINES = 0.04
 SIGN_AGAIN = 5.0
 """Seconds after which a signature that wasn't read is sent again: the ledger may have lost it unread."""
 
-PATIENCE = 0.2
-"""Seconds to wait for the ends of the partitions; a ledger that is away is no reason to stand still."""
-
 PAUSE = 0.5
 """Seconds to wait after a fault."""
 
@@ -56,7 +52,6 @@ class OrderWorker:
         self._shared = 0.0
         self._signing: dict[tuple[str, int], tuple[Position, float]] = {}
         self._tale = Tale()
-        self._ends = LedgerEnds(shop.ledger)
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. A fault of Redis or the broker is waited out."""
@@ -113,18 +108,6 @@ class OrderWorker:
             log.info("reading %s", ", ".join(f"{topic}/{number}" for topic, number in sorted(mine)) or "nothing")
             self._partitions = {name: known for name, known in self._partitions.items() if name in mine}
             self._take(self._reader, sorted(mine - set(self._partitions)))
-        self._look_at_ends(self._reader)
-
-    def _look_at_ends(self, reader: Reader) -> None:
-        """See that the ledger still reaches as far as was applied, also where no more lines come. Raises LedgerCut.
-
-        The quick answer may be an old one, so a doubt is settled by asking once more.
-        """
-        ends = self._ends.look(PATIENCE) or {}
-        for partition in self._partitions.values():
-            reached = partition.position.offset
-            if ends.get(partition.name, reached) < reached and reader.end(partition.name) < reached:
-                raise LedgerCut(partition)
 
     def _take(self, reader: Reader, names: list[tuple[str, int]]) -> None:
         begin(self._shop, reader, self._partitions, names)
@@ -173,4 +156,3 @@ class OrderWorker:
         except RedisError as fault:
             log.warning("leases not given back, they end by themselves: %s", fault)
         self._forget()
-        self._ends.close()
