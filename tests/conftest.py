@@ -50,6 +50,13 @@ def eventually(look: Callable[[], Any], timeout: float = 30) -> Any:
     return found
 
 
+def append_only_file(running: LocalShop) -> Path:
+    """The file that the embedded Redis writes to now; it is one of one part (Redis 6) or of several (7, Valkey)."""
+    folder = running.var / "redis"
+    parts = [*folder.glob("appendonly.aof"), *folder.glob("appendonlydir/*.incr.aof")]
+    return max(parts, key=lambda part: part.stat().st_mtime)
+
+
 def broker_settings() -> dict[str, str]:
     """What leads a shop to topics of its own on the Kafka that STOREFRONT_KAFKA names; nothing if it names none."""
     servers = os.environ.get("STOREFRONT_KAFKA")

@@ -14,6 +14,7 @@ from rq import Worker
 from storefront.local.process import Process
 from storefront.stores.connection import connect
 from tests.chaos.venue import Kind, Venue, within
+from tests.conftest import append_only_file
 
 OUTAGE = 2.0
 """Seconds that what was killed stays away."""
@@ -117,14 +118,8 @@ def _redis_folder(venue: Venue) -> Path:
     return venue.local.var / "redis"
 
 
-def _log(venue: Venue) -> Path:
-    """The append-only file that Redis writes now, of one part (Redis 6) or of several (7, Valkey)."""
-    parts = [*_redis_folder(venue).glob("appendonly.aof"), *_redis_folder(venue).glob("appendonlydir/*.incr.aof")]
-    return max(parts, key=lambda part: part.stat().st_mtime)
-
-
 def _cut_last_second(venue: Venue) -> None:
-    log = _log(venue)
+    log = append_only_file(venue.local)
     size = log.stat().st_size
     time.sleep(1)  # the second that is to be lost
     venue.processes["redis"].kill()
