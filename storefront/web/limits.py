@@ -16,11 +16,7 @@ limiter = Limiter(key_func=get_remote_address)
 
 def init_app(app: Flask, config: Config) -> None:
     """Count every request of ``app``. A Redis that is away must cost little: short timeouts, then limits in memory."""
-    patience: dict[str, Any] = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}
-    url, options = config.limiter_url, patience
-    if url.startswith(SENTINEL):  # counts are read where they are written, and the library takes the database apart
-        url, database = split_database(url)
-        options = {**patience, "db": database, "use_replicas": False, "sentinel_kwargs": patience}
+    url, options = storage_of(config.limiter_url)
     app.config.update(
         RATELIMIT_STORAGE_URI=url,
         RATELIMIT_STORAGE_OPTIONS=options,
@@ -29,6 +25,16 @@ def init_app(app: Flask, config: Config) -> None:
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
     )
     limiter.init_app(app)
+
+
+def storage_of(url: str) -> tuple[str, dict[str, Any]]:
+    """The address and options of the library's storage for a Redis URL."""
+    patience: dict[str, Any] = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}
+    if not url.startswith(SENTINEL):
+        return url, patience
+    # counts are read where they are written, and the library takes the database apart
+    base, database = split_database(url)
+    return base, {**patience, "db": database, "use_replicas": False, "sentinel_kwargs": patience}
 
 
 def seconds_until_allowed() -> int:

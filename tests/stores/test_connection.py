@@ -1,17 +1,15 @@
 """Redis by its URL: one server, or the primary that Sentinels name."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from limits.storage import Storage, storage_from_string
 from redis.exceptions import RedisError
 
-from storefront import create_app
-from storefront.config import Config
 from storefront.domain.errors import Recovering
-from storefront.shop import Shop
 from storefront.stores.connection import connect, split_database
 from storefront.stores.memory import Memory
+from storefront.web.limits import storage_of
 from tests.chaos.sentinels import ReplicatedRedis
 from tests.conftest import eventually
 
@@ -69,15 +67,12 @@ def test_a_promise_waits_for_replicas_and_a_promotion_begins_a_new_epoch(group: 
         too_many.redis.close()
 
 
-def test_limits_are_counted_at_the_primary_that_sentinels_name(group: ReplicatedRedis, config: Config) -> None:
-    url = group.url.rpartition("/")[0]
-    primary = connect(f"{url}/1")
-    app = create_app(replace(config, redis_url=f"{url}/0", limiter_url=f"{url}/1"))
-    shop: Shop = app.extensions["shop"]
-    try:
-        eventually(lambda: group.replicas_in_step() >= 1)
-        assert app.test_client().get("/time").status_code == 200
-        assert any(b"/time" in key or b"LIMITS" in key for key in primary.scan_iter())
-    finally:
-        shop.close()
-        primary.close()
+def test_limits_are_counted_at_the_primary_that_sentinels_name(group: ReplicatedRedis) -> None:
+    url = group.url.rpartition("/")[0] + "/1"
+    eventually(lambda: group.replicas_in_step() >= 1)
+    address, options = storage_of(url)
+    counts = storage_from_string(address, **options)
+    assert isinstance(counts, Storage)
+    assert (counts.incr("somebody", 60), counts.incr("somebody", 60), counts.get("somebody")) == (1, 2, 2)
+    with connect(url) as primary:
+        assert [key for key in primary.scan_iter() if b"somebody" in key]
