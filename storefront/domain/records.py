@@ -125,7 +125,9 @@ class Requested(OrderRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class Released(OrderRecord):
-    """A reservation whose request never got through is given back."""
+    """A reservation made in ``epoch``, whose request never got through, is given back."""
+
+    epoch: str
 
 
 @dataclass(frozen=True, kw_only=True)

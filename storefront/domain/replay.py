@@ -117,11 +117,10 @@ class Replay:
         known = sale.orders.get(record.order)
         state = known.state if known else None
         match record:
-            case records.Requested() if state is None:
-                placed = record.epoch == self.signed and sale.left > 0
-                wanted = OrderState.PENDING if placed else OrderState.REFUSED
+            case records.Requested() if state is None and record.epoch == self.signed:
+                wanted = OrderState.PENDING if sale.left > 0 else OrderState.REFUSED
                 sale.bring(sale.order(record.order), wanted, record.shopper)
-            case records.Released() if state is None:
+            case records.Released() if state is None and record.epoch == self.signed:
                 sale.bring(sale.order(record.order), OrderState.RELEASED)
             case records.Cancelled() if state in (None, OrderState.PENDING):
                 sale.bring(sale.order(record.order), OrderState.CANCELLED)

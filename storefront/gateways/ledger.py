@@ -251,18 +251,14 @@ class Reader:
 
     def end(self, partition: tuple[str, int]) -> int:
         """The offset that the next record of a partition will have. Raises LedgerDown."""
-        target = self._partition(partition)
-        try:
-            return int(self._consumer.end_offsets([target])[target])
-        except KafkaError as fault:
-            raise LedgerDown from fault
+        return self.ends([partition])[partition]
 
     def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """The same of several partitions, asked for at once. Raises LedgerDown."""
         targets = {one: self._partition(one) for one in partitions}
         try:
             found = self._consumer.end_offsets(list(targets.values()))
-        except KafkaError as fault:
+        except (KafkaError, KeyError) as fault:  # KeyError: the client's, of a broker that answers for some of them only
             raise LedgerDown from fault
         return {one: int(found[target]) for one, target in targets.items()}
 

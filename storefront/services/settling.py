@@ -24,12 +24,12 @@ def sweep_sale(shop: Shop, sale: str) -> int:
     written = 0
     while due := shop.orders.due(sale, BATCH):
         now = shop.memory.now_ms()
-        taken = shop.payments.charged([order for order, task in due if task in ("expire", "check")])
+        taken = shop.payments.charged([order for order, task, _ in due if task in ("expire", "check")])
         records: list[Record] = []
-        for order, task in due:
+        for order, task, epoch in due:
             match task:
                 case "release":
-                    records.append(Released(at=now, sale=sale, order=order))
+                    records.append(Released(at=now, sale=sale, order=order, epoch=epoch))
                 case "request":
                     records += shop.orders.request_of(order)
                 case "refund":

@@ -17,7 +17,7 @@ from storefront.domain.records import (
 )
 from storefront.stores import keys
 from storefront.stores.census import PIECE, pieces
-from storefront.stores.memory import Memory, pairs
+from storefront.stores.memory import Memory
 from storefront.stores.scripts import Call
 
 LOOK_AGAIN_MS = 15_000
@@ -87,7 +87,12 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
             )  # fmt: skip
         case Released() | Expired() | Cancelled():
             why = type(record).__name__.lower()
-            return "apply_freed", [sale, buyers, order, agenda], [*guard, record.order, why, LAST_CHECK_MS]
+            reserved_in = record.epoch if isinstance(record, Released) else ""
+            return (
+                "apply_freed",
+                [sale, buyers, order, agenda],
+                [*guard, record.order, why, LAST_CHECK_MS, signed, reserved_in],
+            )
         case Paid():
             return "apply_paid", [sale, order, agenda], [*guard, record.order, record.charge]
         case Restored():
@@ -167,11 +172,10 @@ class Orders:
             pipeline.zadd(keys.shopper_orders(request.shopper), {request.order: request.at})
         pipeline.execute()
 
-    def due(self, sale: str, most: int = 500) -> list[tuple[str, str]]:
-        """What the sweep must do for a sale: pairs of order id and task (see ``due.lua``)."""
-        return pairs(
-            self._memory.scripts.run("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS])
-        )
+    def due(self, sale: str, most: int = 500) -> list[tuple[str, str, str]]:
+        """What the sweep must do for a sale: order id, task, and the epoch of a reservation (see ``due.lua``)."""
+        told = self._memory.scripts.run("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS])
+        return list(zip(told[::3], told[1::3], told[2::3], strict=True))
 
     def waiting(self, sales: list[str]) -> int:
         """How many orders of these sales the sweep still has to look at, sooner or later."""

@@ -178,6 +178,19 @@ class ShopMachine(RuleBasedStateMachine):
         """For once nothing is late: all that is in flight arrives, is applied, and whoever waited goes on."""
         self.run_to_rest()
 
+    def _new_history_overtakes(self) -> None:
+        """The mark of a new epoch arrives, and is applied, in front of all else that is in flight."""
+        for _ in range(2):  # the worker goes back, and then signs
+            self.look_at_epoch(0)
+        for flight in list(self.ledger.flying):
+            if isinstance(flight.record, Signed):
+                self.ledger.arrive(flight, again=False)
+        self._apply(0, len(self.ledger.lines))
+
+    def _is_overtaken(self) -> bool:
+        now = self.shop.positions.all_at([PARTITION])[0]
+        return bool(self.ledger.flying) and now.signed != now.epoch
+
     # The order worker
 
     def _worker(self, who: int) -> Partition:
@@ -309,6 +322,7 @@ DEEDS: list[tuple[str, int, Callable[[ShopMachine], Any]]] = [
     ("_arrive", 5, lambda now: now.ledger.flying),
     ("_buy", 5, ShopMachine._has_room),
     ("_lose_history", 1, lambda now: now.disasters < MOST_DISASTERS),
+    ("_new_history_overtakes", 5, ShopMachine._is_overtaken),
     ("_open_sale", 1, lambda now: now._has_room() and len(now.limits) < 4),
     ("_run_smoothly", 1, lambda _: True),
     ("_somebody_goes_on", 3, ShopMachine._able),

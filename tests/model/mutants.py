@@ -28,7 +28,7 @@ CUTS = {
     "the position is written with the effects": Cut(
         EVERY, "redis.call('HSET', position_key, 'position', string.format('%.0f', read_place(place) + 1))"
     ),
-    "an emptied Redis begins a new epoch": Cut("begin", "redis.call('SET', KEYS[2], ARGV[1], 'NX')", first_run=4),
+    "an emptied Redis begins a new epoch": Cut("begin", "redis.call('SET', KEYS[2], ARGV[1], 'NX')", first_run=6),
     "reserve says yes only in the epoch that is signed": Cut(
         "reserve", "if sale[1] ~= epoch then return {'recovering'} end"
     ),
@@ -37,14 +37,15 @@ CUTS = {
         "reserve", "redis.call('ZADD', KEYS[4], now + ARGV[4], ARGV[1])"
     ),
     "confirm says yes only to what stands": Cut("confirm", "return 'gone'", "return 'standing'"),
-    "the sweep marks what it releases": Cut("due", "redis.call('HSET', key, 'state', 'releasing')", first_run=5),
+    "the sweep marks what it releases": Cut("due", "redis.call('HSET', key, 'state', 'releasing')"),
     "a release of an unknown order leaves a tombstone": Cut(
         "apply_freed", "redis.call('HSET', KEYS[3], 'state', why, 'sale', string.match(KEYS[1], '[^:]+$'))"
     ),
     "a unit that is freed goes back to stock": Cut("apply_freed", "move(KEYS[1], 'pending', 'stock')"),
     "a freed order no longer counts for its shopper": Cut("apply_freed", "let_go(KEYS[2], order[2], ARGV[3])"),
     "an expiry leaves a paid order alone": Cut("apply_freed", "state == 'pending' and why ~= 'released'", "state"),
-    "a request of an epoch that is over is refused": Cut("apply_requested", "ARGV[7] ~= ARGV[3]", "false", first_run=8),
+    "a request of an epoch that is over is refused": Cut("apply_requested", "ARGV[7] ~= ARGV[3]", "false"),
+    "a release of an epoch that is over is ignored": Cut("apply_freed", "ARGV[7] ~= ARGV[6]", "false"),
     "a request takes its unit again if a rollback lost it": Cut("apply_requested", "move(KEYS[1], 'stock', 'pending')"),
     "a request counts again for its shopper": Cut("apply_requested", "hold(KEYS[2], ARGV[5], ARGV[4])"),
     "an order that was released is not placed": Cut(

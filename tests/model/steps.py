@@ -78,9 +78,10 @@ def _web(world: World, i: int, web: Web) -> World:
 
 def _shoppers(world: World, off: Off) -> Iterator[Step]:
     for i, (at, asked) in enumerate(world.webs):
-        if at == "start" and (redis := reserve(world.redis, i, world.epoch, off)):
+        again = at in ("asked", "recorded") and world.redis.orders[i].state == "none" and asked != world.epoch
+        if (at == "start" or again) and (redis := reserve(world.redis, i, world.epoch, off)):
             sent = _send(world, Record("Requested", i, world.epoch))
-            yield from _after(f"web: reserves {i}", _web(sent, i, Web("asked", world.epoch)), redis)
+            yield from _after(f"web: reserves {i}{' once more' if again else ''}", _web(sent, i, Web("asked", world.epoch)), redis)
         if at == "recorded" and (redis := confirm(world.redis, i, asked, world.epoch, off)):
             yield from _after(f"web: confirms {i}, the shopper is told yes", _web(world, i, YES), redis)
 
@@ -105,7 +106,7 @@ def _ledger(world: World, *, twice: bool) -> Iterator[Step]:
     for record in world.flying:
         rest = tuple(other for other in world.flying if other != record)
         after = world._replace(ledger=(*world.ledger, record), flying=rest)
-        if record.kind == "Requested" and world.webs[record.order].at == "asked":
+        if record.kind == "Requested" and world.webs[record.order] == Web("asked", record.epoch):
             after = _web(after, record.order, Web("recorded", record.epoch))
         again = record.kind == "Requested" and world.redis.orders[record.order].state == "promised"
         yield f"ledger: {'the sweep gets through: ' if again else ''}{record} arrives", after

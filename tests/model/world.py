@@ -22,6 +22,7 @@ SAFEGUARDS = {
     "wepoch": "a worker's scripts refuse under another epoch than it began to read in, and it goes back",
     "position": "the position is written together with the effects of the record, in one script",
     "signed": "a Requested of another epoch than the ledger's last Signed is refused for good",
+    "past": "so is a Released; else it would free what was reserved anew",
     "chain": "a Signed names the epoch it succeeds, and counts only if that one is still the last",
     "void": "a Signed that counts frees every reservation that stands",
     "promise": "confirm marks what it promises, and the sweep sends its Requested again rather than release it",
@@ -48,7 +49,7 @@ KEPT = PLACED | {"expired", "refund"}  # what may become of an order whose shopp
 
 
 class Order(NamedTuple):
-    """One shopper's order: none, reserved, promised, releasing, pending, paid, expired, refund, released or refused.
+    """One shopper's order: none, reserved, promised, releasing, pending, paid, expired, refund or released.
 
     `promised` is a reservation whose shopper was told yes. `expired` stands for an order cancelled by its owner too.
     `short` should never be: a request came through, and there was no unit. `epoch` is that of a reservation, else 0.
@@ -84,7 +85,7 @@ AGAIN = 2  # it reads the ledger again, up to a Mending
 class Record(NamedTuple):
     """One record of the ledger.
 
-    Requested and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number, and Restored a
+    Requested, Released and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number, and Restored a
     state. A Mending signs an epoch that is never in force, which Restored carries too.
     """
 
@@ -148,7 +149,8 @@ def confirm(redis: Redis, order: int, asked: int, epoch: int, off: Off = ALL_ON)
 def apply_requested(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     """Place the order, re-taking its unit if a rollback lost the reservation; refuse it if its epoch is over.
 
-    With all safeguards on, no refused order has a reservation: the Signed that ended its epoch has freed it.
+    What is refused leaves no trace: the same purchase may be tried again in the epoch that is signed. With all safeguards
+    on it has no reservation of its own either, since the Signed that ended its epoch has freed it.
     """
     order, held = record.order, redis.orders[record.order].state in HELD
     if not held and redis.orders[order].state != "none":
@@ -157,11 +159,16 @@ def apply_requested(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
         if not held and redis.stock <= 0:
             return _with(redis, order, "short")
         return _with(redis, order, "pending", units=0 if held else -1)
-    return _with(redis, order, "refused", units=1 if held else 0)
+    return redis
 
 
 def apply_released(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
-    """Free a reservation, and leave a tombstone against a Requested that comes later."""
+    """Free a reservation, and leave a tombstone against a Requested of its epoch that comes later.
+
+    A later reservation, by which the same purchase is tried again, is none of its business.
+    """
+    if record.epoch != redis.signed and "past" not in off:
+        return redis
     state = redis.orders[record.order].state
     if state in HELD:
         return _with(redis, record.order, "released", units=1)
@@ -250,7 +257,7 @@ def due(redis: Redis, order: int, off: Off = ALL_ON) -> tuple[Redis, Record]:
     state, epoch = redis.orders[order]
     if state == "promised":
         return redis, Record("Requested", order, epoch)
-    return redis if "mark" in off else _with(redis, order, "releasing", epoch=epoch), Record("Released", order)
+    return redis if "mark" in off else _with(redis, order, "releasing", epoch=epoch), Record("Released", order, epoch)
 
 
 # Everything there is.

@@ -123,7 +123,7 @@ def expired(lost: records.Requested) -> Record:
 
 
 def released(lost: records.Requested) -> Record:
-    return records.Released(at=lost.at, sale=lost.sale, order=lost.order)
+    return records.Released(at=lost.at, sale=lost.sale, order=lost.order, epoch=lost.epoch)
 
 
 def paid(lost: records.Requested) -> Record:

@@ -20,8 +20,8 @@ MONEY = st.one_of(
     st.just(("", "")), st.tuples(st.sampled_from(["first", "second"]), st.sampled_from(["", "due", "done"]))
 )
 STEPS = st.one_of(
-    st.tuples(st.just("Requested"), ORDERS, st.sampled_from(["old", "new"])),
-    st.tuples(st.sampled_from(["Released", "Expired", "Cancelled", "Refunded"]), ORDERS, st.none()),
+    st.tuples(st.sampled_from(["Requested", "Released"]), ORDERS, st.sampled_from(["old", "new"])),
+    st.tuples(st.sampled_from(["Expired", "Cancelled", "Refunded"]), ORDERS, st.none()),
     st.tuples(st.just("Paid"), ORDERS, CHARGES),
     st.tuples(st.just("Restored"), ORDERS, st.tuples(st.sampled_from(RESTORED), MONEY, st.booleans(), st.booleans())),
     st.tuples(st.just("Mending"), st.just(0), st.none()),
@@ -38,6 +38,8 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
             return records.Requested(
                 at=5, sale=sale, order=order, shopper=shopper, shopper_name="", epoch=epoch, pay_by=9
             )
+        case "Released", str(epoch):
+            return records.Released(at=5, sale=sale, order=order, epoch=epoch)
         case "Paid", str(charge):
             return records.Paid(at=5, sale=sale, order=order, charge=charge)
         case "Restored", (OrderState() as state, (str(charge), str(refund)), bool(known), bool(late)):

@@ -11,7 +11,7 @@ from storefront.domain.account import Account
 from storefront.domain.errors import Expired, LedgerDown, NameTaken, PurchaseLost
 from storefront.domain.ids import new_account_id, new_order_id
 from storefront.domain.order import Order
-from storefront.domain.records import Paid, Requested
+from storefront.domain.records import Paid, Released, Requested
 from storefront.domain.sale import Sale, Units
 from storefront.gateways.ledger import Ledger
 from storefront.services import buying, passwords, paying
@@ -95,6 +95,27 @@ def test_a_request_of_an_epoch_that_is_over_is_refused(
     shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, 10)
     assert units_of(shop, sale).left == 1
     assert not shop.orders.confirmed(order, "over")
+
+
+@pytest.mark.parametrize("kind", ["a request", "a release"])
+def test_what_comes_late_from_an_epoch_that_is_over_leaves_the_purchase_that_was_tried_again_alone(
+    shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale], kind: str
+) -> None:
+    sale, shopper = a_sale(), somebody()
+    order = new_order_id(sale.id)
+    again = shop.orders.reserve(sale.id, order, shopper.id, shopper.name, doubt_ms=60_000, pay_ms=60_000)
+    request = Requested(
+        at=again.at, sale=sale.id, order=order, shopper=shopper.id, shopper_name=shopper.name,
+        epoch=again.epoch, pay_by=again.pay_by,
+    )  # fmt: skip
+    late = (
+        replace(request, epoch="over", id="late")
+        if kind == "a request"
+        else Released(at=again.at, sale=sale.id, order=order, epoch="over")
+    )
+    shop.ledger.append_all([late, request])
+    order_in(shop, order, "pending")
+    assert units_of(shop, sale) == Units(left=0, reserved=0, unpaid=1, paid=0)
 
 
 def test_money_that_came_too_late_is_refunded(

@@ -2,8 +2,9 @@
 -- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] order id   ARGV[4] "released", "expired" or "cancelled"
 -- ARGV[5] ms until the sweep asks the payment provider once more about an order that was freed
--- Returns "freed", "tombstone" (the order wasn't known; a request that comes later is ignored), "ignored" (too late),
--- "already", "missing" or "another_epoch".
+-- ARGV[6] epoch signed in the ledger   ARGV[7] epoch of the reservation that is released
+-- Returns "freed", "tombstone" (the order wasn't known; a request that comes later is ignored), "ignored" (too late; or a
+-- release of an epoch that is over, which may not touch what was reserved anew), "already", "missing" or "another_epoch".
 local no = guard(KEYS[1], ARGV[1], ARGV[2])
 if no then return no end
 
@@ -11,7 +12,9 @@ local why = ARGV[4]
 local order = redis.call('HMGET', KEYS[3], 'state', 'shopper')
 local state = order[1]
 local word = 'ignored'
-if not state and why ~= 'expired' then
+if why == 'released' and ARGV[7] ~= ARGV[6] then
+  word = 'ignored'
+elseif not state and why ~= 'expired' then
   redis.call('HSET', KEYS[3], 'state', why, 'sale', string.match(KEYS[1], '[^:]+$'))
   word = 'tombstone'
 elseif state == 'reserved' or state == 'releasing' then

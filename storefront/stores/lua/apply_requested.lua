@@ -2,8 +2,9 @@
 -- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed in the ledger   ARGV[4] order id   ARGV[5] shopper
 -- ARGV[6] shopper's name   ARGV[7] epoch of the reservation   ARGV[8] at (ms)   ARGV[9] pay_by (ms)
--- Returns "placed", "refused" (its epoch is over), "ignored" (released, or placed before), "short" (no unit left: the
--- design rules it out), "already", "missing" or "another_epoch".
+-- Returns "placed", "refused" (its epoch is over; that leaves no trace, for the same purchase may be tried again in this
+-- one), "ignored" (released, or placed before), "short" (no unit left: the design rules it out), "already", "missing" or
+-- "another_epoch".
 local no = guard(KEYS[1], ARGV[1], ARGV[2])
 if no then return no end
 
@@ -31,12 +32,7 @@ if word == 'placed' then
     'sale', string.match(KEYS[1], '[^:]+$'), 'product', sale[1], 'amount', sale[2], 'currency', sale[3],
     'at', ARGV[8], 'pay_by', ARGV[9])
   redis.call('ZADD', KEYS[4], ARGV[9], ARGV[4])
-elseif word == 'refused' or word == 'short' then
-  if standing then
-    move(KEYS[1], 'reserved', 'stock')
-    let_go(KEYS[2], ARGV[5], ARGV[4])
-    redis.call('ZREM', KEYS[4], ARGV[4])
-  end
+elseif word == 'short' then
   redis.call('HSET', KEYS[3], 'state', 'refused', 'shopper', ARGV[5], 'sale', string.match(KEYS[1], '[^:]+$'))
 end
 applied(KEYS[1], ARGV[2])

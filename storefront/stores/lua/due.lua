@@ -1,20 +1,21 @@
 -- What the sweep must do for one sale. Reservations in doubt are marked "releasing", so that confirm can no longer say yes.
 -- KEYS[1] agenda
 -- ARGV[1] what order keys begin with   ARGV[2] how many at most   ARGV[3] ms until the same order is looked at again
--- Returns order, task, order, task, …: "request" (promised: append its request again), "release", "expire", "refund", or "check" (freed: did money come after all?).
+-- Returns order, task, epoch, order, task, epoch, …, with the epoch of a reservation, empty for others. Tasks: "request"
+-- (promised: append its request again), "release", "expire", "refund", or "check" (freed: did money come after all?).
 local now = now_ms()
 local tasks = {}
 for _, order in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[2])) do
   local key = ARGV[1] .. order
-  local found = redis.call('HMGET', key, 'state', 'refund', 'promised')
-  local state, task = found[1], nil
+  local found = redis.call('HMGET', key, 'state', 'refund', 'promised', 'epoch')
+  local state, task, epoch = found[1], nil, ''
   if found[2] == 'due' then
     task = 'refund'
   elseif state == 'reserved' and found[3] then
     task = 'request'
   elseif state == 'reserved' or state == 'releasing' then
     redis.call('HSET', key, 'state', 'releasing')
-    task = 'release'
+    task, epoch = 'release', found[4]
   elseif state == 'pending' then
     task = 'expire'
   elseif state == 'expired' or state == 'cancelled' then
@@ -24,6 +25,7 @@ for _, order in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT'
     redis.call('ZADD', KEYS[1], now + ARGV[3], order)
     tasks[#tasks + 1] = order
     tasks[#tasks + 1] = task
+    tasks[#tasks + 1] = epoch
   else
     redis.call('ZREM', KEYS[1], order)
   end
