@@ -10,6 +10,7 @@ from storefront.stores.memory import Memory
 from storefront.stores.orders import Orders
 from storefront.stores.positions import Positions
 from storefront.stores.sales import Sales
+from storefront.stores.waitlist import Waitlist
 
 
 class Shop:
@@ -24,6 +25,7 @@ class Shop:
         self.accounts = Accounts(self.memory)
         self.sales = Sales(self.memory)
         self.orders = Orders(self.memory)
+        self.waitlist = Waitlist(self.memory)
         self.positions = Positions(self.memory)
         self.ledger = Ledger(
             config.kafka, config.topic_prefix, config.partitions, config.replication, config.send_timeout

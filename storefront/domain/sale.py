@@ -68,6 +68,8 @@ class Sale:
     merchant: str
     merchant_name: str
     refunds: Refunds = Refunds()
+    waiting: int = 0
+    """Shoppers on the waitlist. What comes back is offered to them, and isn't for sale meanwhile."""
 
     @property
     def adds_up(self) -> bool:
@@ -91,5 +93,5 @@ class Sale:
         if now < self.terms.begins:
             return Phase.UPCOMING
         if self.units.left > 0:
-            return Phase.LIVE
+            return Phase.ALL_HELD if self.waiting else Phase.LIVE
         return Phase.ALL_HELD if self.units.reserved + self.units.unpaid else Phase.SOLD_OUT

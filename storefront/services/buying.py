@@ -99,5 +99,4 @@ def orders_of(shop: Shop, shopper: Account, cursor: int = 0) -> tuple[list[Order
 
 def orders_held(shop: Shop, shopper: Account, sale: str) -> list[Order]:
     """The shopper's orders that hold units of a sale, the newest in front."""
-    found = [shop.orders.get(order_id) for order_id in reversed(shop.orders.held(sale, shopper.id))]
-    return [order for order in found if order]
+    return shop.orders.of_buyer(sale, shopper.id)[::-1]

@@ -21,6 +21,16 @@ def agenda(sale_id: str) -> str:
     return f"{{{tag_of(sale_id)}}}:agenda:{sale_id}"
 
 
+def waitlist(sale_id: str) -> str:
+    """Sorted set: shopper who waits for a unit of this sale → where the ledger says so, which is their order."""
+    return f"{{{tag_of(sale_id)}}}:waitlist:{sale_id}"
+
+
+def waiters(sale_id: str) -> str:
+    """Hash: shopper who waits for a unit of this sale → their name."""
+    return f"{{{tag_of(sale_id)}}}:waiters:{sale_id}"
+
+
 def order(order_id: str) -> str:
     """Hash: one order."""
     return f"{orders_of_tag(order_id)}{order_id}"

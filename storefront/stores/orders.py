@@ -79,7 +79,7 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
         case Requested():
             return (
                 "apply_requested",
-                [sale, buyers, order, agenda],
+                [sale, buyers, order, agenda, keys.waitlist(record.sale), keys.waiters(record.sale)],
                 [
                     *guard, signed, record.order, record.shopper, record.shopper_name,
                     record.epoch, record.at, record.pay_by,
@@ -145,6 +145,13 @@ class Orders:
     def held(self, sale: str, shopper: str) -> list[str]:
         """Ids of the orders with which a shopper holds units of a sale, the newest last."""
         return (self._memory.field(keys.buyers(sale), shopper) or "").split()
+
+    def of_buyer(self, sale: str, shopper: str) -> list[Order]:
+        """The orders with which a shopper holds units of a sale, the newest last."""
+        ids = self.held(sale, shopper)
+        found = self._memory.hashes([keys.order(order_id) for order_id in ids])
+        orders = [order_from(order_id, fields) for order_id, fields in zip(ids, found, strict=True)]
+        return [order for order in orders if order]
 
     def of_shopper(self, shopper: str, start: int, most: int) -> list[Order]:
         """A shopper's orders, the newest in front, from the ``start``-th on."""

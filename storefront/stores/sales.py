@@ -35,6 +35,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
         merchant=found["merchant"],
         merchant_name=found["merchant_name"],
         refunds=Refunds(due=int(found.get("refund_due", 0)), done=int(found.get("refunded", 0))),
+        waiting=int(found.get("waiting", 0)),
     )
 
 

@@ -8,7 +8,7 @@ from flask import Flask
 from storefront import cli
 from storefront.config import Config
 from storefront.shop import Shop
-from storefront.web import accounts, buying, faces, limits, metrics, ops, overseeing, selling, show, who
+from storefront.web import accounts, buying, faces, limits, metrics, ops, overseeing, selling, show, waiting, who
 
 ROOT = Path(__file__).parents[2]
 LARGEST_BODY = 64 * 1024
@@ -40,7 +40,7 @@ def create_app(config: Config) -> Flask:
     faces.init_app(app)
     ops.babel.init_app(app, locale_selector=ops.chosen_language)
     app.context_processor(ops.page_language)
-    for bp in (accounts.bp, selling.bp, buying.bp, overseeing.bp, ops.bp, metrics.bp):
+    for bp in (accounts.bp, selling.bp, buying.bp, waiting.bp, overseeing.bp, ops.bp, metrics.bp):
         app.register_blueprint(bp)
     cli.init_app(app)
     return app

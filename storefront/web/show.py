@@ -126,7 +126,11 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
             "paid": units.paid,
             "expired": units.expired,
         },
-        "links": {"self": url_for("selling.sale", product=terms.product, _external=True)},
+        "waiting": sale.waiting,
+        "links": {
+            "self": url_for("selling.sale", product=terms.product, _external=True),
+            "waitlist": url_for("waiting.place", sale_id=sale.id, _external=True),
+        },
     }
 
 

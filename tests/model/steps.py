@@ -81,7 +81,9 @@ def _shoppers(world: World, off: Off) -> Iterator[Step]:
         again = at in ("asked", "recorded") and world.redis.orders[i].state == "none" and asked != world.epoch
         if (at == "start" or again) and (redis := reserve(world.redis, i, world.epoch, off)):
             sent = _send(world, Record("Requested", i, world.epoch))
-            yield from _after(f"web: reserves {i}{' once more' if again else ''}", _web(sent, i, Web("asked", world.epoch)), redis)
+            yield from _after(
+                f"web: reserves {i}{' once more' if again else ''}", _web(sent, i, Web("asked", world.epoch)), redis
+            )
         if at == "recorded" and (redis := confirm(world.redis, i, asked, world.epoch, off)):
             yield from _after(f"web: confirms {i}, the shopper is told yes", _web(world, i, YES), redis)
 

@@ -85,8 +85,8 @@ AGAIN = 2  # it reads the ledger again, up to a Mending
 class Record(NamedTuple):
     """One record of the ledger.
 
-    Requested, Released and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number, and Restored a
-    state. A Mending signs an epoch that is never in force, which Restored carries too.
+    Requested, Released and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number, and
+    Restored a state. A Mending signs an epoch that is never in force, which Restored carries too.
     """
 
     kind: str
@@ -149,8 +149,8 @@ def confirm(redis: Redis, order: int, asked: int, epoch: int, off: Off = ALL_ON)
 def apply_requested(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     """Place the order, re-taking its unit if a rollback lost the reservation; refuse it if its epoch is over.
 
-    What is refused leaves no trace: the same purchase may be tried again in the epoch that is signed. With all safeguards
-    on it has no reservation of its own either, since the Signed that ended its epoch has freed it.
+    What is refused leaves no trace: the same purchase may be tried again in the epoch that is signed. With all
+    safeguards on it has no reservation of its own either, since the Signed that ended its epoch has freed it.
     """
     order, held = record.order, redis.orders[record.order].state in HELD
     if not held and redis.orders[order].state != "none":
