@@ -4,14 +4,15 @@ Filters take the template's context only so that Jinja doesn't compute them once
 """
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import floor
 from typing import Any
 from urllib.parse import quote
 
 from babel.numbers import get_currency_precision
 from flask import Flask, request, url_for
-from flask_babel import format_currency, format_datetime, gettext
+from flask_babel import format_currency, format_datetime, format_timedelta, gettext
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from werkzeug.routing import PathConverter
@@ -92,6 +93,13 @@ def moment(_: Context, seconds: float) -> str:
 
 
 @pass_context
+def relative(_: Context, seconds: float, moment_now: float) -> str:
+    """How long ago a moment was, or in how long it will be, in words; both in Unix seconds."""
+    # two of a unit at least: "in 2 hours" for 91 minutes would be too coarse for a deadline
+    return str(format_timedelta(timedelta(seconds=floor(seconds - moment_now)), threshold=2, add_direction=True))
+
+
+@pass_context
 def span(_: Context, seconds: int) -> str:
     """A length of time in words."""
     if seconds % 3600 == 0:
@@ -158,6 +166,7 @@ def order_for_programs(order: Order) -> dict[str, Any]:
         "pay_by": rfc3339(order.pay_by),
         "amount": order.amount,
         "currency": order.currency,
+        "charge": order.charge or None,
         "refund": order.refund or None,
         "links": {"self": here, "pay": f"{here}/pay", "cancel": f"{here}/cancel"},
     }
@@ -167,4 +176,4 @@ def init_app(app: Flask) -> None:
     """Let templates show values this way."""
     app.url_map.converters["product"] = ProductConverter
     app.url_map.merge_slashes = False
-    app.jinja_env.filters.update(money=money, moment=moment, span=span, rfc3339=rfc3339)
+    app.jinja_env.filters.update(money=money, moment=moment, relative=relative, span=span, rfc3339=rfc3339)
