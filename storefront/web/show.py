@@ -3,10 +3,10 @@
 Filters take the template's context only so that Jinja doesn't compute them once, in the first reader's language.
 """
 
+import math
 import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from math import floor
 from typing import Any
 from urllib.parse import quote
 
@@ -95,8 +95,10 @@ def moment(_: Context, seconds: float) -> str:
 @pass_context
 def relative(_: Context, seconds: float, moment_now: float) -> str:
     """How long ago a moment was, or in how long it will be, in words; both in Unix seconds."""
-    # two of a unit at least: "in 2 hours" for 91 minutes would be too coarse for a deadline
-    return str(format_timedelta(timedelta(seconds=floor(seconds - moment_now)), threshold=2, add_direction=True))
+    left = math.floor(seconds - moment_now)
+    unit = next((unit for unit in (86400, 3600, 60) if abs(left) >= 2 * unit), 1)
+    whole = timedelta(seconds=int(left / unit) * unit)  # cut, so that nobody is promised more time than there is
+    return str(format_timedelta(whole, threshold=2, add_direction=True))
 
 
 @pass_context
