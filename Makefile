@@ -57,7 +57,8 @@ types: $(TESTS) ## check the types
 
 translations: $(TESTS) ## bring the Chinese catalogue up to date with the sentences in the code
 	@mkdir -p var
-	$(BIN)/pybabel -q extract -F babel.cfg -k _ -k N_ -k lazy_gettext --no-location -o var/messages.pot .
+	$(BIN)/pybabel -q extract -F babel.cfg -k _ -k N_ -k lazy_gettext -k lazy_ngettext:1,2 -k lazy_pgettext:1c,2 \
+		--no-location -o var/messages.pot .
 	$(BIN)/pybabel -q update -i var/messages.pot -d storefront/translations --no-fuzzy-matching --ignore-obsolete \
 		--ignore-pot-creation-date --width 120
 	$(BIN)/pybabel -q compile -d storefront/translations
