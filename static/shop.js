@@ -164,6 +164,10 @@
     button.textContent = button.dataset.busy;
   });
 
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) print();
+  });
+
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     [...busy.keys()].forEach(release);

@@ -148,14 +148,21 @@ class Orders:
 
     def of_buyer(self, sale: str, shopper: str) -> list[Order]:
         """The orders with which a shopper holds units of a sale, the newest last."""
-        ids = self.held(sale, shopper)
-        found = self._memory.hashes([keys.order(order_id) for order_id in ids])
-        orders = [order_from(order_id, fields) for order_id, fields in zip(ids, found, strict=True)]
-        return [order for order in orders if order]
+        return self.some(self.held(sale, shopper))
 
-    def of_shopper(self, shopper: str, start: int, most: int) -> list[Order]:
-        """A shopper's orders, the newest in front, from the ``start``-th on."""
-        ids = cast("list[str]", self._memory.redis.zrevrange(keys.shopper_orders(shopper), start, start + most - 1))
+    def of_shopper(self, shopper: str, most: int, after: str = "") -> list[str] | None:
+        """Ids of a shopper's orders, the newest in front, from the one behind ``after`` on; None if that isn't theirs.
+
+        An id may stand there that never became an order.
+        """
+        key = keys.shopper_orders(shopper)
+        before = cast("int | None", self._memory.redis.zrevrank(key, after)) if after else -1
+        if before is None:
+            return None
+        return cast("list[str]", self._memory.redis.zrevrange(key, before + 1, before + most))
+
+    def some(self, ids: list[str]) -> list[Order]:
+        """Several orders, in the order of ``ids``, without those that never became one."""
         found = self._memory.hashes([keys.order(order_id) for order_id in ids])
         orders = [order_from(order_id, fields) for order_id, fields in zip(ids, found, strict=True)]
         return [order for order in orders if order]

@@ -3,15 +3,16 @@
 Filters take the template's context only so that Jinja doesn't compute them once, in the first reader's language.
 """
 
+import math
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from babel.numbers import get_currency_precision
 from flask import Flask, request, url_for
-from flask_babel import format_currency, format_datetime, gettext
+from flask_babel import format_currency, format_datetime, format_timedelta, gettext
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from werkzeug.routing import PathConverter
@@ -92,6 +93,15 @@ def moment(_: Context, seconds: float) -> str:
 
 
 @pass_context
+def relative(_: Context, seconds: float, moment_now: float) -> str:
+    """How long ago a moment was, or in how long it will be, in words; both in Unix seconds."""
+    left = math.floor(seconds - moment_now)
+    unit = next((unit for unit in (86400, 3600, 60) if abs(left) >= 2 * unit), 1)
+    whole = timedelta(seconds=int(left / unit) * unit)  # cut, so that nobody is promised more time than there is
+    return str(format_timedelta(whole, threshold=2, add_direction=True))
+
+
+@pass_context
 def span(_: Context, seconds: int) -> str:
     """A length of time in words."""
     if seconds % 3600 == 0:
@@ -162,6 +172,7 @@ def order_for_programs(order: Order) -> dict[str, Any]:
         "pay_by": rfc3339(order.pay_by),
         "amount": order.amount,
         "currency": order.currency,
+        "charge": order.charge or None,
         "refund": order.refund or None,
         "links": {"self": here, "pay": f"{here}/pay", "cancel": f"{here}/cancel"},
     }
@@ -171,4 +182,4 @@ def init_app(app: Flask) -> None:
     """Let templates show values this way."""
     app.url_map.converters["product"] = ProductConverter
     app.url_map.merge_slashes = False
-    app.jinja_env.filters.update(money=money, moment=moment, span=span, rfc3339=rfc3339)
+    app.jinja_env.filters.update(money=money, moment=moment, relative=relative, span=span, rfc3339=rfc3339)
