@@ -97,6 +97,11 @@ def orders_of(shop: Shop, shopper: Account, cursor: int = 0) -> tuple[list[Order
     return orders[:PAGE], cursor + PAGE if len(orders) > PAGE else None
 
 
+def last_order(shop: Shop, shopper: Account, sale: str) -> Order | None:
+    """The shopper's newest order of a sale, whatever became of it, if it is among the newest of theirs."""
+    return next((order for order in shop.orders.of_shopper(shopper.id, 0, PAGE) if order.sale == sale), None)
+
+
 def orders_held(shop: Shop, shopper: Account, sale: str) -> list[Order]:
     """The shopper's orders that hold units of a sale, the newest in front."""
     found = [shop.orders.get(order_id) for order_id in reversed(shop.orders.held(sale, shopper.id))]

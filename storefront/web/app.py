@@ -19,6 +19,7 @@ from storefront.web import (
     overseeing,
     selling,
     show,
+    watching,
     who,
 )
 
@@ -53,7 +54,7 @@ def create_app(config: Config) -> Flask:
     assets.init_app(app)
     ops.babel.init_app(app, locale_selector=ops.chosen_language)
     app.context_processor(ops.page_language)
-    for bp in (accounts.bp, selling.bp, buying.bp, overseeing.bp, ops.bp, metrics.bp):
+    for bp in (accounts.bp, selling.bp, watching.bp, buying.bp, overseeing.bp, ops.bp, metrics.bp):
         app.register_blueprint(bp)
     cli.init_app(app)
     return app
