@@ -6,6 +6,7 @@ from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Ledger
 from storefront.gateways.payments import PaymentProvider, Sandbox
 from storefront.stores.accounts import Accounts
+from storefront.stores.glances import Glances
 from storefront.stores.memory import Memory
 from storefront.stores.orders import Orders
 from storefront.stores.positions import Positions
@@ -24,6 +25,7 @@ class Shop:
             raise BadConfig(f"STOREFRONT_REDIS_URL names no Redis: {fault}") from fault
         self.accounts = Accounts(self.memory)
         self.sales = Sales(self.memory)
+        self.glances = Glances(self.sales)
         self.orders = Orders(self.memory)
         self.waitlist = Waitlist(self.memory)
         self.positions = Positions(self.memory)

@@ -52,6 +52,9 @@ SALES_BY_BEGIN = "sales:by_begin"
 SALES_BY_END = "sales:by_end"
 """Sorted set: every sale → the end of its window (Unix seconds)."""
 
+SALES_NAMES = "sales:names"
+"""Hash: every sale → its product's name as it is searched (``domain.text.folded``)."""
+
 SALES_OPEN = "sales:open"
 """Set: sales that the sweep must visit."""
 

@@ -350,7 +350,8 @@ def bound_body() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    response.vary.update(["Accept", "Accept-Language", "Authorization", "Cookie"])
+    if not response.cache_control.public:
+        response.vary.update(["Accept", "Accept-Language", "Authorization", "Cookie"])
     response.headers.setdefault("Cache-Control", "private, no-cache")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"

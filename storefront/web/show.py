@@ -20,8 +20,8 @@ from werkzeug.routing import PathConverter
 from storefront.domain import text
 from storefront.domain.errors import Malformed
 from storefront.domain.order import Order
-from storefront.domain.sale import Sale
-from storefront.web.faces import shop
+from storefront.domain.sale import Look, Sale
+from storefront.web.faces import InvalidForm, shop
 
 
 class ProductConverter(PathConverter):
@@ -45,6 +45,17 @@ def cursor() -> int:
     if not (given.isascii() and given.isdigit() and len(given) < 10):
         raise Malformed
     return int(given)
+
+
+LONGEST_SEARCH = 100
+
+
+def search() -> str:
+    """What is searched for, from the query; empty for nothing. Raises InvalidForm."""
+    wanted = text.normal(request.args.get("q", ""))
+    if len(wanted) > LONGEST_SEARCH:
+        raise InvalidForm({"q": [gettext("This is too long: %(max)d characters at most.", max=LONGEST_SEARCH)]})
+    return wanted
 
 
 def new_key() -> str:
@@ -113,7 +124,7 @@ def span(_: Context, seconds: int) -> str:
 
 def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
     """A sale as JSON: the document's names, and what a buyer may know."""
-    terms, units = sale.terms, sale.units
+    terms = sale.terms
     return {
         "name": terms.product,
         "num": terms.num,
@@ -128,19 +139,39 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
         "merchant": sale.merchant_name or None,
         "sale": sale.id,
         "state": sale.phase(moment_now).value,
-        "units": {
-            "total": units.total,
-            "left": units.left,
-            "reserved": units.reserved,
-            "unpaid": units.unpaid,
-            "paid": units.paid,
-            "expired": units.expired,
-        },
-        "waiting": sale.waiting,
+        "units": _units(sale),
         "links": {
             "self": url_for("selling.sale", product=terms.product, _external=True),
+            "status": url_for("watching.status", sale_id=sale.id, _external=True),
+            "reminder": url_for("watching.remind", sale_id=sale.id, _external=True),
             "waitlist": url_for("waiting.place", sale_id=sale.id, _external=True),
         },
+        "waiting": sale.waiting,
+    }
+
+
+def _units(sale: Sale) -> dict[str, int]:
+    units = sale.units
+    return {
+        "total": units.total,
+        "left": units.left,
+        "reserved": units.reserved,
+        "unpaid": units.unpaid,
+        "paid": units.paid,
+        "expired": units.expired,
+    }
+
+
+def status_for_programs(look: Look) -> dict[str, Any]:
+    """What changes of a sale, as JSON. No clock in it: the same state must be the same bytes."""
+    terms = look.sale.terms
+    return {
+        "sale": look.sale.id,
+        "state": look.phase.value,
+        "time_begintokill": terms.begins,
+        "time_endkill": terms.ends,
+        "units": _units(look.sale),
+        "waiting": look.sale.waiting,
     }
 
 
