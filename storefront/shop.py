@@ -8,6 +8,7 @@ from storefront.gateways.payments import PaymentProvider, Sandbox
 from storefront.stores.accounts import Accounts
 from storefront.stores.memory import Memory
 from storefront.stores.orders import Orders
+from storefront.stores.pictures import Awaited, Pictures
 from storefront.stores.positions import Positions
 from storefront.stores.sales import Sales
 
@@ -24,6 +25,8 @@ class Shop:
         self.accounts = Accounts(self.memory)
         self.sales = Sales(self.memory)
         self.orders = Orders(self.memory)
+        self.pictures = Pictures(config.pictures)
+        self.awaited = Awaited(self.memory)
         self.positions = Positions(self.memory)
         self.ledger = Ledger(
             config.kafka, config.topic_prefix, config.partitions, config.replication, config.send_timeout

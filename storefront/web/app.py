@@ -8,7 +8,7 @@ from flask import Flask
 from storefront import cli
 from storefront.config import Config
 from storefront.shop import Shop
-from storefront.web import accounts, buying, faces, limits, metrics, ops, overseeing, selling, show, who
+from storefront.web import accounts, buying, faces, limits, metrics, ops, overseeing, pictures, selling, show, who
 
 ROOT = Path(__file__).parents[2]
 LARGEST_BODY = 64 * 1024
@@ -33,6 +33,7 @@ def create_app(config: Config) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["shop"] = Shop(config)
+    app.before_request(selling.let_pictures_in)
     app.before_request(faces.bound_body)
     show.init_app(app)
     who.init_app(app)
@@ -40,7 +41,7 @@ def create_app(config: Config) -> Flask:
     faces.init_app(app)
     ops.babel.init_app(app, locale_selector=ops.chosen_language)
     app.context_processor(ops.page_language)
-    for bp in (accounts.bp, selling.bp, buying.bp, overseeing.bp, ops.bp, metrics.bp):
+    for bp in (accounts.bp, selling.bp, buying.bp, overseeing.bp, pictures.bp, ops.bp, metrics.bp):
         app.register_blueprint(bp)
     cli.init_app(app)
     return app

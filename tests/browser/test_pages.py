@@ -218,20 +218,6 @@ def test_a_keyboard_skips_to_the_content(visitor: Visitor) -> None:
     expect(page.locator("#main")).to_be_focused()
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-def test_a_picture_that_cannot_be_had_leaves_its_letter(
-    visitor: Visitor, a_sale: Callable[..., Sale], script: bool
-) -> None:
-    sale, page = a_sale(image="http://127.0.0.1:9/none.png"), visitor(script=script)
-    page.goto(f"/miaosha/{quote(sale.product)}")
-    expect(page.locator(".picture-letter")).to_have_text(sale.product[0])
-    picture = page.locator(".picture img")
-    if script:
-        expect(picture).to_have_count(0)
-    else:
-        expect(picture).to_have_attribute("referrerpolicy", "no-referrer")
-
-
 def test_a_dashboard_changes_by_itself_until_it_is_told_not_to(
     visitor: Visitor, somebody: Callable[..., Account], a_sale: Callable[..., Sale], shop: Shop
 ) -> None:
