@@ -86,11 +86,12 @@ def fetch_due(shop: Shop, fetch: Fetch = elsewhere.fetch) -> int:
     until = time.monotonic() + BUDGET
     stored = 0
     while time.monotonic() < until and (taken := shop.awaited.take(shop.memory.now_ms())):
-        stored += _fetched(shop, *taken, fetch)
+        stored += fetch_for(shop, *taken, fetch)
     return stored
 
 
-def _fetched(shop: Shop, sale_id: str, last: bool, fetch: Fetch) -> bool:  # noqa: FBT001 - as it was taken
+def fetch_for(shop: Shop, sale_id: str, last: bool, fetch: Fetch) -> bool:  # noqa: FBT001 - as it was taken
+    """Fetch the picture of one sale; ``last`` if it isn't to be tried again. Returns whether it is stored now."""
     sale = shop.sales.get(sale_id)
     if sale is None or of_sale(shop, sale_id, sale.terms.image):  # it was done before, or Redis was set back
         shop.awaited.done(sale_id)
