@@ -254,10 +254,9 @@
       moment.textContent = inWords(new Date(moment.dateTime));
       delete moment.dataset.local;
     }
-    for (const picture of document.querySelectorAll(".picture img, .avatar img")) {
+    for (const picture of document.querySelectorAll(".avatar img")) {
       const settle = () => {
-        if (picture.naturalWidth) picture.dataset.loaded = "";
-        else picture.remove();
+        if (!picture.naturalWidth) picture.remove();
       };
       if (picture.complete) settle();
       picture.addEventListener("load", settle);

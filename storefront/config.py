@@ -4,6 +4,7 @@ What is required has no default and stops the start with its name.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from environs import EnvError, FileAwareEnv, validate
 from limits import parse_many
@@ -25,6 +26,7 @@ class Config:
     limiter_url: str
     rq_url: str
     kafka: str
+    pictures: str
     topic_prefix: str = ""
     partitions: int = 4
     replication: int = 1
@@ -76,6 +78,14 @@ def _redis_url(given: str) -> str:
     return given
 
 
+def _folder(given: str) -> str:
+    if not Path(given).is_dir():
+        raise BadConfig(
+            f"STOREFRONT_PICTURES is “{given}”, which is no folder. Make it, or mount what the web hosts share."
+        )
+    return given
+
+
 def _other_database(url: str, number: int) -> str:
     base, _, database = url.rpartition("/")
     return f"{base}/{number}" if database.isdigit() else f"{url.rstrip('/')}/{number}"
@@ -99,6 +109,7 @@ def from_environment() -> Config:
             limiter_url=env.str("LIMITER_URL", _other_database(redis_url, 1)),
             rq_url=env.str("RQ_URL", _other_database(redis_url, 2)),
             kafka=env.str("KAFKA"),
+            pictures=_folder(env.str("PICTURES")),
             topic_prefix=env.str("TOPIC_PREFIX", Config.topic_prefix),
             partitions=env.int("PARTITIONS", Config.partitions, validate=positive),
             replication=env.int("REPLICATION", Config.replication, validate=positive),

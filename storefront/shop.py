@@ -9,6 +9,7 @@ from storefront.stores.accounts import Accounts
 from storefront.stores.glances import Glances
 from storefront.stores.memory import Memory
 from storefront.stores.orders import Orders
+from storefront.stores.pictures import Awaited, Pictures
 from storefront.stores.positions import Positions
 from storefront.stores.sales import Sales
 from storefront.stores.waitlist import Waitlist
@@ -28,6 +29,8 @@ class Shop:
         self.glances = Glances(self.sales)
         self.orders = Orders(self.memory)
         self.waitlist = Waitlist(self.memory)
+        self.pictures = Pictures(config.pictures)
+        self.awaited = Awaited(self.memory)
         self.positions = Positions(self.memory)
         self.ledger = Ledger(
             config.kafka, config.topic_prefix, config.partitions, config.replication, config.send_timeout

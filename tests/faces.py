@@ -79,7 +79,8 @@ class Person:
         return found.group(1)
 
     def post(self, path: str, fields: dict[str, Any] | None = None) -> Answer:
-        typed = {name: str(value) for name, value in (fields or {}).items()}
+        """A file is a pair of an open file and its name."""
+        typed = {name: value if isinstance(value, tuple) else str(value) for name, value in (fields or {}).items()}
         first = self.client.post(path, data={"csrf_token": self.csrf(), **typed}, headers=self.headers)
         last = first
         if first.status_code == 303:

@@ -16,6 +16,7 @@ GOOD = {
     "STOREFRONT_SECRET": "0123456789abcdefghijklmnopqrstuvwxyz",
     "STOREFRONT_REDIS_URL": "redis://127.0.0.1:1/0",
     "STOREFRONT_KAFKA": "127.0.0.1:1",
+    "STOREFRONT_PICTURES": ".",
 }
 
 
@@ -43,6 +44,7 @@ def test_a_role_is_granted_and_revoked(app: Flask, shop: Shop, somebody: Callabl
         ({"STOREFRONT_SALES_OPEN_TO": "all"}, "STOREFRONT_SALES_OPEN_TO"),
         ({"STOREFRONT_LIMIT_LOGIN": "lots"}, "STOREFRONT_LIMIT_LOGIN"),
         ({"STOREFRONT_REDIS_URL": "bla"}, "STOREFRONT_REDIS_URL"),
+        ({"STOREFRONT_PICTURES": "no/such/folder"}, "STOREFRONT_PICTURES"),
     ],
 )
 @pytest.mark.parametrize("door", [["-c", "import wsgi"], ["worker.py", "orders"]], ids=["web", "worker"])

@@ -20,6 +20,8 @@ class Refused(Exception):
     code: str
     sentence: str
     documented: str | None = None
+    field: str | None = None
+    """The field of a form that this is about."""
 
     def __init__(self, **facts: Any) -> None:
         super().__init__(self.sentence)
@@ -88,6 +90,47 @@ class FormExpired(Malformed):
 
     code = "csrf"
     sentence = N_("This form has expired. Please try again.")
+
+
+class NoPicture(Malformed):
+    """What was given can't become a picture of a sale."""
+
+    field = "picture"
+
+
+class NotAPicture(NoPicture):
+    """The content is of no type that the shop reads, or broken."""
+
+    code = "not_a_picture"
+    sentence = N_("This is no picture that the shop can read. Take a JPEG, PNG, WebP or AVIF file.")
+
+
+class PictureTooHeavy(NoPicture):
+    """Too many bytes; ``most`` in MB."""
+
+    code = "picture_too_heavy"
+    sentence = N_("The picture is too large: %(most)s MB at most.")
+
+
+class TooManyPixels(NoPicture):
+    """Too many pixels; ``most`` in millions."""
+
+    code = "too_many_pixels"
+    sentence = N_("The picture has too many pixels: %(most)s million at most.")
+
+
+class AddressNotAllowed(NoPicture):
+    """The address of a picture leads into a network that isn't the public one, or isn't to be asked for a picture."""
+
+    code = "address_not_allowed"
+    sentence = N_("The shop may not fetch anything from this address.")
+
+
+class NothingFetched(NoPicture):
+    """Nothing came from a picture's address this time; ``why`` is for the log."""
+
+    code = "nothing_fetched"
+    sentence = N_("The other server did not give it.")
 
 
 # Who is asking
@@ -168,6 +211,7 @@ class NameTaken(Conflict):
     """Another account has this name."""
 
     code = "name_taken"
+    field = "name"
     sentence = N_("This name is taken.")
 
 
@@ -175,6 +219,7 @@ class SaleNameTaken(Conflict):
     """A sale of this product hasn't ended yet."""
 
     code = "name_taken"
+    field = "name"
     sentence = N_("A sale of this product has not ended yet.")
 
 
@@ -273,6 +318,13 @@ class SaleNotStored(NotStored):
     code = "sale_not_stored"
     sentence = N_("The sale could not be stored. Please try again in a moment.")
     documented = "Product creation failed"
+
+
+class PictureNotStored(NotStored):
+    """The picture couldn't be written. The sale isn't opened."""
+
+    code = "picture_not_stored"
+    sentence = N_("The picture could not be stored. Please try again in a moment, or open the sale without it.")
 
 
 # Not now

@@ -90,7 +90,7 @@ class SaleRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened(SaleRecord):
-    """A merchant opened a sale. The fields are those of ``sale.Terms``."""
+    """A merchant opened a sale. The fields are those of ``sale.Terms``; a picture itself is not in the ledger."""
 
     merchant: str
     merchant_name: str

@@ -21,7 +21,8 @@ class Terms:
     """What a merchant fixes when opening a sale.
 
     ``begins`` and ``ends`` are Unix seconds, ``ends`` excluded; ``price`` is per unit in minor units of ``currency``
-    (ISO 4217), or None where the sale names none; ``limit`` is per shopper.
+    (ISO 4217), or None where the sale names none; ``limit`` is per shopper; ``image`` is the http(s) URL of a picture,
+    or ``picture:…`` for an uploaded one (see ``picture.Picture``).
     """
 
     product: str

@@ -1,10 +1,12 @@
-"""Three demo sales for a shop that has none, created over HTTP as any program would."""
+"""Three demo sales for a shop that has none, created over HTTP as a merchant would: pictures come with a form alone."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import requests
+
+from storefront.local import art
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 TIMEOUT = 20.0  # seconds an answer may take: the first ones find a machine busy with starting
@@ -60,22 +62,34 @@ def demo_sales(now: datetime) -> list[dict[str, str | int]]:
     ]
 
 
+PICTURES: tuple[Callable[[], bytes], ...] = (art.phone, art.foldable, art.coffee)
+"""What the demo sales look like, in their order."""
+
+
 def seed(url: str, now: datetime) -> str:
     """Create the demo sales if the shop has no sale. Returns a sentence on what came of it, a failure too."""
     try:
         with requests.Session() as session:
             session.trust_env = False  # no proxy stands between us and loopback
-            if _answer(session, "GET", url + "/")["sales"]:
+            if _good(session.get(url + "/", headers={"Accept": "application/json"}, timeout=TIMEOUT)).json()["sales"]:
                 return "The shop has its sales already; no demo sale was added."
-            for sale in demo_sales(now):
-                _answer(session, "POST", url + "/createmiaosha", sale)
+            for sale, picture in zip(demo_sales(now), PICTURES, strict=True):
+                _open(session, url + "/createmiaosha", sale, picture())
     except (requests.RequestException, KeyError, TypeError) as fault:
         return f"The demo sales could not be created ({fault}); the shop runs without them."
     return "Three demo sales were added: one live, one upcoming, one ended (DEMO=0 leaves them out)."
 
 
-def _answer(session: requests.Session, method: str, url: str, body: Mapping[str, str | int] | None = None) -> Any:
-    response = session.request(method, url, json=body, headers={"Accept": "application/json"}, timeout=TIMEOUT)
+def _open(session: requests.Session, address: str, sale: dict[str, str | int], picture: bytes) -> None:
+    form = _good(session.get(address, timeout=TIMEOUT)).text
+    found = re.search(r'name="csrf_token" value="([^"]+)"', form)
+    fields = {"csrf_token": found[1] if found else "", **sale}
+    files = {"picture": ("picture.webp", picture, "image/webp")}
+    _good(session.post(address, data=fields, files=files, timeout=TIMEOUT, allow_redirects=False))
+
+
+def _good(response: requests.Response) -> requests.Response:
     if not response.ok:
-        raise requests.HTTPError(f"{method} {url}: {response.status_code} {response.text[:200]}")
-    return response.json()
+        where = f"{response.request.method} {response.url}"
+        raise requests.HTTPError(f"{where}: {response.status_code} {response.text[:200]}")
+    return response

@@ -130,6 +130,8 @@ class LocalShop:
         own: dict[str, str] = settings.for_loopback() if self.host in LOOPBACKS else {}
         if settings.value_of(self._given, settings.SECRET) is None:
             own[settings.SECRET] = folder.secret()
+        if settings.value_of(self._given, settings.PICTURES) is None:
+            own[settings.PICTURES] = str(folder.subfolder("pictures"))
         if real_redis is None:
             port = embedded.free_port()
             own |= settings.for_embedded_redis(port)

@@ -116,7 +116,8 @@ def orders_of(shop: Shop, shopper: Account, state: str = "", after: str = "") ->
 
 def last_order(shop: Shop, shopper: Account, sale: str) -> Order | None:
     """The shopper's newest order of a sale, whatever became of it, if it is among the newest of theirs."""
-    return next((order for order in shop.orders.of_shopper(shopper.id, 0, PAGE) if order.sale == sale), None)
+    newest = shop.orders.some(shop.orders.of_shopper(shopper.id, PAGE) or [])
+    return next((order for order in newest if order.sale == sale), None)
 
 
 def orders_held(shop: Shop, shopper: Account, sale: str) -> list[Order]:

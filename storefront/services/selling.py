@@ -1,6 +1,6 @@
 """Selling: opening a sale, and looking at sales."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from redis.exceptions import RedisError
 
@@ -18,6 +18,7 @@ from storefront.domain.ids import is_sale_id, new_sale_id
 from storefront.domain.records import Opened
 from storefront.domain.sale import Look, Phase, Sale, Terms
 from storefront.domain.text import folded
+from storefront.services import pictures
 from storefront.shop import Shop
 
 APPLY_TIMEOUT = 5.0
@@ -42,12 +43,12 @@ def may_open_sales(shop: Shop, account: Account | None) -> bool:
     return shop.config.sales_open_to == "anyone" or (account is not None and account.merchant)
 
 
-def open_sale(shop: Shop, merchant: Account | None, terms: Terms) -> Opening:
-    """Open a sale and wait until it is in force.
+def open_sale(shop: Shop, merchant: Account | None, terms: Terms, upload: bytes | None = None) -> Opening:
+    """Open a sale, with an uploaded picture or without, and wait until it is in force.
 
     A sale that is over already is kept beside a running one of the same product; it takes the name from nobody.
     Raises NotAMerchant, SaleNameTaken, SaleNotStored if it can't be stored for good, and Overloaded if it is stored
-    but not yet in force.
+    but not yet in force; also NoPicture or PictureNotStored for the upload.
     """
     if not may_open_sales(shop, merchant):
         raise NotAMerchant
@@ -58,6 +59,8 @@ def open_sale(shop: Shop, merchant: Account | None, terms: Terms) -> Opening:
         if earlier and now < earlier.terms.ends * 1000 and not over:
             raise SaleNameTaken
         sale_id = new_sale_id(terms.product)
+        if upload is not None:
+            terms = replace(terms, image=pictures.keep(shop, sale_id, upload).image)
         receipt = shop.ledger.append(
             Opened(
                 at=now,

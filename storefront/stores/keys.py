@@ -58,6 +58,15 @@ SALES_NAMES = "sales:names"
 SALES_OPEN = "sales:open"
 """Set: sales that the sweep must visit."""
 
+PICTURES_DUE = "pictures:due"
+"""Sorted set: sales whose picture is still to be fetched → when (Unix ms) to try next."""
+
+PICTURES_TRIED = "pictures:tried"
+"""Hash: the same sales → how often that was tried."""
+
+PICTURES_FAILED = "pictures:failed"
+"""Hash: sale → the code of why the last try to fetch its picture came to nothing."""
+
 
 def sales_of_partition(partition: int) -> str:
     """Set: the sales whose records stand in one partition of the ledger."""

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import cast
 
+from storefront.domain.picture import is_elsewhere
 from storefront.domain.records import Opened
 from storefront.domain.sale import Look, Refunds, Sale, Terms, Units
 from storefront.domain.text import folded
@@ -145,6 +146,8 @@ class Sales:
         pipeline.hset(keys.SALES_NAMES, sale.sale, folded(sale.product))
         pipeline.sadd(keys.sales_of_partition(partition), sale.sale)
         pipeline.zadd(keys.merchant_sales(sale.merchant), {sale.sale: sale.begins})
+        if is_elsewhere(sale.image):
+            pipeline.zadd(keys.PICTURES_DUE, {sale.sale: sale.at}, nx=True)
         pipeline.execute()
 
     def of_partition(self, partition: int) -> list[str]:

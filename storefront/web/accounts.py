@@ -9,10 +9,20 @@ from flask_limiter.util import get_remote_address
 from storefront.domain import text
 from storefront.domain.errors import Refused
 from storefront.services import accounts
-from storefront.web.faces import checked, is_program, json_object, json_reply, reply, say, shop, submitted
+from storefront.web.faces import (
+    checked,
+    is_program,
+    json_object,
+    json_reply,
+    pictures_from_anywhere,
+    reply,
+    say,
+    shop,
+    submitted,
+)
 from storefront.web.forms import LoginForm, RegisterForm
 from storefront.web.limits import limiter
-from storefront.web.who import enter, leave, local_address, someone
+from storefront.web.who import enter, leave, local_address, shopper, someone
 
 bp = Blueprint("accounts", __name__)
 
@@ -70,6 +80,22 @@ def logout() -> Any:
     leave()
     say(gettext("You are logged out."))
     return reply({"message": "logged out"}, then=url_for("selling.home"))
+
+
+@bp.get("/account")
+def account() -> Any:
+    """The caller's own account."""
+    asking = shopper()
+    profile = asking.profile
+    pictures_from_anywhere()
+    answer = {
+        "name": profile.name,
+        "age": profile.age,
+        "address": profile.address,
+        "avatar": profile.avatar,
+        "merchant": asking.merchant,
+    }
+    return reply(answer, page="account.html")
 
 
 def _next() -> str:

@@ -17,6 +17,7 @@ from storefront.web import (
     metrics,
     ops,
     overseeing,
+    pictures,
     selling,
     show,
     waiting,
@@ -47,6 +48,7 @@ def create_app(config: Config) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["shop"] = Shop(config)
+    app.before_request(selling.let_pictures_in)
     app.before_request(faces.bound_body)
     show.init_app(app)
     who.init_app(app)
@@ -55,7 +57,17 @@ def create_app(config: Config) -> Flask:
     assets.init_app(app)
     ops.babel.init_app(app, locale_selector=ops.chosen_language)
     app.context_processor(ops.page_language)
-    for bp in (accounts.bp, selling.bp, watching.bp, buying.bp, waiting.bp, overseeing.bp, ops.bp, metrics.bp):
+    for bp in (
+        accounts.bp,
+        selling.bp,
+        watching.bp,
+        buying.bp,
+        waiting.bp,
+        overseeing.bp,
+        pictures.bp,
+        ops.bp,
+        metrics.bp,
+    ):
         app.register_blueprint(bp)
     cli.init_app(app)
     return app

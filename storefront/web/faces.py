@@ -16,9 +16,9 @@ from flask_limiter import RateLimitExceeded
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from redis.exceptions import RedisError
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
-from wtforms import IntegerField
+from wtforms import FileField, IntegerField
 from wtforms.fields import Field
 
 from storefront.domain import errors
@@ -42,9 +42,9 @@ STATUS: dict[type[errors.Refused], int] = {
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; manifest-src 'self'; img-src 'self' http: https:"
+    "frame-ancestors 'none'; manifest-src 'self'; img-src 'self'"
 )
-"""Content-Security-Policy: nothing from elsewhere but pictures, which people and merchants give by address."""
+"""Content-Security-Policy: nothing from elsewhere."""
 
 DRAINED = 1024 * 1024
 """Bytes of a body that is too long which are read all the same."""
@@ -88,26 +88,29 @@ def is_program() -> bool:
 # What came in
 
 
-def submitted(form: type[FlaskForm]) -> MultiDict[str, str]:
+def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
     """The request's fields as a form would send them. Raises NotJson, NotAnObject or InvalidForm.
 
     JSON must have each field's own type: ``"20"``, ``true`` or ``1.5`` is no integer. ``token`` is left out here; it
-    says who is asking. An optional field may be null.
+    says who is asking. An optional field may be null. Files come from forms alone.
     """
     known = {field.name: field for field in form(formdata=None)}
     surplus = gettext("This field is not known here.")
+    files = {name for name, field in known.items() if isinstance(field, FileField)}
     if not is_program():
-        unknown = [name for name in request.form if name not in known and name not in FORM_ONLY]
+        asked = known.keys() - files | FORM_ONLY
+        unknown = [name for name in request.form if name not in asked]
+        unknown += [name for name in request.files if name not in files]
         if unknown:
             raise InvalidForm({name[:100]: [surplus] for name in unknown})
-        return request.form
+        return CombinedMultiDict([request.form, request.files])
     fields = json_object()
     fields.pop("token", None)
     flaws: dict[str, list[str]] = {}
     values: MultiDict[str, str] = MultiDict()
     for name, value in fields.items():
         field = known.get(name)
-        if field is None or name in FORM_ONLY:
+        if field is None or name in FORM_ONLY or name in files:
             flaws[_printable(name)[:100]] = [surplus]
         elif value is None and field.flags.optional:
             continue
@@ -263,8 +266,8 @@ def _refusal_as_page(refusal: errors.Refused, status: int) -> Response:
         if isinstance(refusal, InvalidForm):
             for name in refusal.fields.keys() - form.errors.keys():
                 form.form_errors = [*form.form_errors, f"{name}: {' '.join(refusal.fields[name])}"]
-        elif isinstance(refusal, errors.NameTaken | errors.SaleNameTaken):
-            form["name"].errors = [sentence_of(refusal)]
+        elif refusal.field and refusal.field in form:
+            form[refusal.field].errors = [sentence_of(refusal)]
         else:
             summary = sentence_of(refusal)
         return current_app.make_response(render_template(page, refusal=summary, **context))
@@ -288,7 +291,7 @@ class _Fault(errors.Refused):
 
 _HTTP_FAULTS: dict[type[HTTPException], tuple[str, str]] = {
     MethodNotAllowed: ("method_not_allowed", N_("This address does not take this method.")),
-    RequestEntityTooLarge: ("too_large", N_("The request is too large: 64 kB at most.")),
+    RequestEntityTooLarge: ("too_large", N_("The request is too large: 64 kB at most, a picture in it 8 MB.")),
     UnsupportedMediaType: ("unsupported_type", N_("Send JSON (application/json) or a form.")),
 }
 
@@ -339,7 +342,7 @@ def _check_sender() -> None:
 def bound_body() -> None:
     """A body without a length is read here, up to the limit: the server would cut it there in silence."""
     if request.content_length is None and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        most: int = current_app.config["MAX_CONTENT_LENGTH"]
+        most = request.max_content_length or 0
         sent = request.environ["wsgi.input"]
         body = sent.read(most + 1)
         if len(body) > most:
@@ -349,14 +352,19 @@ def bound_body() -> None:
         request.environ["CONTENT_LENGTH"] = str(len(body))
 
 
+def pictures_from_anywhere() -> None:
+    """Let the page that answers this request show pictures of other hosts. Most pages must not."""
+    g.pictures_from = " http: https:"
+
+
 def _add_headers(response: Response) -> Response:
     if not response.cache_control.public:
         response.vary.update(["Accept", "Accept-Language", "Authorization", "Cookie"])
-    response.headers.setdefault("Cache-Control", "private, no-cache")
+        response.headers.setdefault("Cache-Control", "private, no-cache")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Content-Security-Policy"] = POLICY + g.get("pictures_from", "")
     return response
 
 

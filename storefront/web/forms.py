@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
 from wtforms import Form, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields import Field
 from wtforms.form import BaseForm
@@ -102,6 +103,12 @@ class MomentField(WholeNumberField):
         return self.typed
 
 
+def no_credentials(_form: Form, field: Field) -> None:
+    """A validator: an address that tells nobody a password, for everyone may read it."""
+    if "@" in urlsplit(field.data).netloc:
+        raise ValidationError(gettext("This address must not contain a user name or a password."))
+
+
 def required(*more: Any) -> list[Any]:
     """Validators of a field that must be given."""
     return [InputRequired(_("This field is required.")), _not_blank, *more]
@@ -187,7 +194,10 @@ class SaleForm(ShopForm):
         _("Limit per shopper"), optional(NumberRange(1, MOST_UNITS, _("The limit must be at least %(min)s.")))
     )
     description = TextAreaField(_("Description"), optional(at_most(4000), clean(lines=True)), filters=[_normal])
-    image = StringField(_("Picture (web address)"), optional(at_most(2000), clean(), web_address), filters=[_normal])
+    picture = FileField(_("Picture (file)"), validators=[Optional()])
+    image = StringField(
+        _("Picture (web address)"), optional(at_most(2000), clean(), web_address, no_credentials), filters=[_normal]
+    )
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Judge each field, then what they say together."""
@@ -195,13 +205,24 @@ class SaleForm(ShopForm):
             self.time_begintokill.settle(self.zone.data)
             self.time_endkill.settle(self.zone.data)
         if not super().validate(extra_validators):
+            if self.picture.data:  # a browser doesn't send it again by itself
+                self.picture.errors = [gettext("Please choose the file again.")]
             return False
         terms = self.terms()
         if terms.ends <= terms.begins:
             self.time_endkill.errors = [gettext("The sale must end after it begins.")]
         if terms.limit > terms.num:
             self.limit.errors = [gettext("The limit per shopper cannot exceed the number of units.")]
+        if self.picture.data and self.image.data:
+            self.image.errors = [gettext("Give a file or a web address, not both.")]
+        if self.errors and self.picture.data:
+            self.picture.errors = [gettext("Please choose the file again.")]
         return not self.errors
+
+    def upload(self) -> bytes | None:
+        """The uploaded picture, or None where there is none."""
+        data: bytes | None = self.picture.data.read() if self.picture.data else None
+        return data
 
     def terms(self) -> Terms:
         """What was fixed, once each field is valid."""

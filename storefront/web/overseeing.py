@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, request, url_for
 
 from storefront.domain.sale import Phase
-from storefront.services import overseeing
+from storefront.services import overseeing, pictures
 from storefront.web import show
 from storefront.web.faces import reply, shop
 from storefront.web.who import someone
@@ -31,11 +31,13 @@ def sale(sale_id: str) -> Any:
     found = overseeing.sale_of(shop(), someone(), sale_id)
     now = show.now()
     settled = found.phase(now) is Phase.ENDED and not (found.units.reserved or found.units.unpaid or found.refunds.due)
+    picture = pictures.standing(shop(), found.id, found.terms.image)
     return reply(
-        show.sale_for_merchants(found, now),
+        {**show.sale_for_merchants(found, now), "picture": show.standing_of_picture(picture)},
         page="dashboard_sale.html",
         sale=found,
         now=now,
+        picture=picture,
         settled=settled,
         live=not settled and request.args.get("live") != "0",
     )

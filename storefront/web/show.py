@@ -20,8 +20,10 @@ from werkzeug.routing import PathConverter
 from storefront.domain import text
 from storefront.domain.errors import Malformed
 from storefront.domain.order import Order
+from storefront.domain.picture import Picture
 from storefront.domain.sale import Look, Sale
-from storefront.web.faces import InvalidForm, shop
+from storefront.services import pictures
+from storefront.web.faces import InvalidForm, sentence_of, shop
 
 
 class ProductConverter(PathConverter):
@@ -122,9 +124,30 @@ def span(_: Context, seconds: int) -> str:
     return str(gettext("%(count)s s", count=seconds))
 
 
+def picture_of(sale_id: str, image: str = "") -> Picture | None:
+    """The stored picture of a sale, or None; ``image`` is what its terms say, where they are at hand."""
+    return pictures.of_sale(shop(), sale_id, image)
+
+
+def address_of(picture: Picture, width: int = 0, *, external: bool = False) -> str:
+    """The address of one of a picture's files, the largest if no ``width`` is given."""
+    return url_for("pictures.picture", file=picture.file(width or picture.width), _external=external)
+
+
+def standing_of_picture(standing: pictures.Standing) -> dict[str, str]:
+    """Where a sale's picture stands, as JSON."""
+    fault = standing.fault
+    return {"state": standing.state.value, **({"code": fault.code, "error": sentence_of(fault)} if fault else {})}
+
+
 def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
-    """A sale as JSON: the document's names, and what a buyer may know."""
+    """A sale as JSON: the document's names, and what a buyer may know.
+
+    ``image`` is the address of the picture in this shop; as long as it isn't stored, or if it never can be, it is what
+    was given.
+    """
     terms = sale.terms
+    picture = picture_of(sale.id, terms.image)
     return {
         "name": terms.product,
         "num": terms.num,
@@ -135,7 +158,7 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
         "currency": terms.currency,
         "limit": terms.limit,
         "description": terms.description,
-        "image": terms.image,
+        "image": address_of(picture, external=True) if picture else terms.image,
         "merchant": sale.merchant_name or None,
         "sale": sale.id,
         "state": sale.phase(moment_now).value,
@@ -213,4 +236,5 @@ def init_app(app: Flask) -> None:
     """Let templates show values this way."""
     app.url_map.converters["product"] = ProductConverter
     app.url_map.merge_slashes = False
+    app.jinja_env.globals.update(picture_of=picture_of, address_of=address_of, fault_of=sentence_of)
     app.jinja_env.filters.update(money=money, moment=moment, relative=relative, span=span, rfc3339=rfc3339)

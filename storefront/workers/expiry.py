@@ -1,4 +1,4 @@
-"""The sweep's timer: `rq cron` puts one sweep into a queue every second, a SimpleWorker runs it.
+"""The timers: `rq cron` puts one sweep into a queue every second, a SimpleWorker runs it; another one fetches pictures.
 
 Not a job per order: ten thousand scheduled jobs run half a minute late, one sweep of ten thousand deadlines takes a
 fraction of a second. Two of these beside each other are merely wasteful.
@@ -10,9 +10,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from multiprocessing.context import ForkProcess
 
 from redis import Redis
@@ -25,6 +25,7 @@ from storefront.domain.errors import LedgerDown
 from storefront.services import settling
 from storefront.shop import Shop
 from storefront.stores.connection import connect
+from storefront.workers import pictures
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ EVERY = 1
 """Seconds between two sweeps."""
 
 RESTART = 1.0
-"""Seconds before a half that ended is started again."""
+"""Seconds before a part that ended is started again."""
 
 
 @cache
@@ -55,19 +56,23 @@ def _connect() -> Redis:
 
 
 def tick() -> None:
-    """Enqueue a sweep every second, until Redis drops or SIGTERM. A job that waited too long is dropped."""
-    _begin_half()
+    """Enqueue what is due again and again, until Redis drops or SIGTERM. A job that waited too long is dropped."""
+    _begin_part()
     scheduler = CronScheduler(connection=_connect(), logging_level=logging.WARNING)
     scheduler.register(sweep, QUEUE, interval=EVERY, ttl=2 * EVERY, result_ttl=0, job_timeout=30, failure_ttl=3600)
+    scheduler.register(
+        pictures.fetch_due, pictures.QUEUE, interval=pictures.EVERY, ttl=2 * pictures.EVERY, result_ttl=0,
+        job_timeout=pictures.TIMEOUT, failure_ttl=3600,
+    )  # fmt: skip
     with _redis_away():
         scheduler.start()  # type: ignore[no-untyped-call]
 
 
-def work() -> None:
-    """Run sweeps in this process until SIGTERM."""
-    _begin_half()
+def work(queue: str) -> None:
+    """Run the jobs of one queue in this process until SIGTERM."""
+    _begin_part()
     connection = _connect()
-    worker = SimpleWorker([Queue(QUEUE, connection=connection)], connection=connection)
+    worker = SimpleWorker([Queue(queue, connection=connection)], connection=connection)
     worker.max_connection_wait_time = 2.0
     with _redis_away():
         worker.work(logging_level="WARNING")
@@ -75,14 +80,14 @@ def work() -> None:
 
 @contextmanager
 def _redis_away() -> Iterator[None]:
-    """End with one sentence when Redis drops; the parent starts this half again."""
+    """End with one sentence when Redis drops; the parent starts this part again."""
     try:
         yield
     except RedisError as fault:
         sys.exit(f"Redis does not answer (STOREFRONT_RQ_URL): {fault}")
 
 
-def _begin_half() -> None:
+def _begin_part() -> None:
     """End with the parent, even if it is killed; Ctrl-C in a terminal is the parent's to answer."""
     logging.getLogger().setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -97,13 +102,17 @@ def _follow(parent: multiprocessing.process.BaseProcess) -> None:
 
 
 def run(stop: threading.Event) -> None:
-    """Keep the timer and the worker alive until ``stop`` is set; either that ends is started again."""
+    """Keep the timer and the two workers alive until ``stop`` is set; whichever ends is started again."""
     # nothing is open yet that a fork could share, and importing everything twice more takes seconds
     context = multiprocessing.get_context("fork")
-    halves = {"tick": tick, "work": work}
+    parts: dict[str, Callable[[], None]] = {
+        "tick": tick,
+        "work": partial(work, QUEUE),
+        "pictures": partial(work, pictures.QUEUE),
+    }
     running: dict[str, ForkProcess] = {}
     while not stop.is_set():
-        for name, target in halves.items():
+        for name, target in parts.items():
             process = running.get(name)
             if process is None or not process.is_alive():
                 if process is not None:

@@ -198,7 +198,9 @@ class Ground:
     """
 
     def __init__(self, url: str, text_of: Callable[[str], str] = source) -> None:
-        self.shop = Shop(Config(secret="", redis_url=url, limiter_url="", rq_url="", kafka="", send_timeout=30))
+        self.shop = Shop(
+            Config(secret="", redis_url=url, limiter_url="", rq_url="", kafka="", pictures="", send_timeout=30)
+        )
         self.scripts = MortalScripts(self.shop.memory.redis, text_of)
         self.shop.memory.scripts = self.scripts
         self.undecoded = Redis.from_url(url)
