@@ -119,7 +119,7 @@
       if (!answer.ok) throw new Error(answer.status);
       const status = await answer.json();
       failed = 0;
-      if (status.state === place.dataset.state) show(place, status.units);
+      if (status.state === place.dataset.state) show(place, status);
       else refreshSoon(() => 100 + Math.random() * 900);
     } catch {
       failed += 1; // the network, or the shop: ask less and less often
@@ -128,9 +128,9 @@
     asked = performance.now() + jittered(failed ? Math.min(1000 * 2 ** failed, LONGEST) : 1000);
   };
 
-  const show = (place, { total, left, reserved, unpaid }) => {
+  const show = (place, { units: { total, left, reserved, unpaid }, waiting }) => {
     const taken = total - left;
-    const figures = { left, percent: Math.floor((taken * 100) / total), unpaid: reserved + unpaid };
+    const figures = { left, percent: Math.floor((taken * 100) / total), unpaid: reserved + unpaid, waiting };
     for (const bar of place.querySelectorAll("progress")) bar.value = taken;
     for (const element of place.querySelectorAll("[data-words]")) {
       write(element, element.dataset.words.replace(/\{(\w+)\}/g, (whole, name) => figures[name] ?? whole));
@@ -192,8 +192,8 @@
   const pollWait = () => jittered(Math.min(500 * 1.4 ** polls, 5000));
   const zeroWait = () => (zeros ? Math.min(500 * 2 ** zeros, 15000) : 0) + 100 + Math.random() * 900;
 
-  const refreshSoon = (wait) => {
-    if (pending || document.hidden) return;
+  const refreshSoon = (wait, { unseen = false } = {}) => {
+    if (pending || (document.hidden && !unseen)) return;
     pending = setTimeout(async () => {
       try {
         await refresh();
@@ -228,7 +228,9 @@
   };
 
   const watch = () => {
-    if ("poll" in document.getElementById("main").dataset && !stopped()) refreshSoon(pollWait);
+    const { poll } = document.getElementById("main").dataset;
+    if (poll === "unseen" && !stopped()) refreshSoon(() => jittered(5000), { unseen: true }); // a title can be seen
+    else if (poll !== undefined && !stopped()) refreshSoon(pollWait);
     tick();
   };
 

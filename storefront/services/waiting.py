@@ -48,6 +48,11 @@ def look(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
     return Waiting(sale, place, tuple(shop.orders.held(sale_id, shopper.id)))
 
 
+def place_of(shop: Shop, shopper: Account, sale: Sale) -> int | None:
+    """Where the shopper stands, 1 being the front; None for one who doesn't wait, or no longer can."""
+    return shop.waitlist.place(sale.id, shopper.id) if sale.waiting else None
+
+
 def join(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
     """Wait for a unit. Joining twice is joining once.
 

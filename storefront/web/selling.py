@@ -7,7 +7,7 @@ from flask_babel import gettext
 
 from storefront.domain.errors import NotAMerchant
 from storefront.domain.sale import Sale
-from storefront.services import buying, overseeing, selling
+from storefront.services import buying, overseeing, selling, waiting
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import show
 from storefront.web.faces import checked, reply, shop, submitted
@@ -55,13 +55,17 @@ def sale(product: str) -> Any:
     found = look.sale
     asking = someone()
     held = buying.orders_held(shop(), asking, found.id) if asking else []
+    place = waiting.place_of(shop(), asking, found) if asking else None
+    yours = {"your_orders": [order.id for order in held], "your_place": place}
     return reply(
-        {**show.sale_for_programs(found, look.now), "your_orders": [order.id for order in held]},
+        {**show.sale_for_programs(found, look.now), **yours},
         page="sale.html",
         sale=found,
         phase=look.phase,
         now=look.now,
         held=held,
+        place=place,
+        offer_window=shop().config.offer_window,
         last=buying.last_order(shop(), asking, found.id) if asking and not held else None,
         may_oversee=overseeing.may_oversee(shop(), asking, found),
         once=show.new_key(),

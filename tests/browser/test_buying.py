@@ -307,3 +307,25 @@ def test_every_end_of_a_sale_says_why_there_is_nothing_to_buy(
     page.goto(address(over))
     expect(page.locator("main")).to_contain_text("秒杀已于")
     expect(page.locator("#buy")).to_have_count(0)
+
+
+def test_who_waits_is_told_on_the_page_when_a_unit_is_theirs(
+    visitor: Visitor,
+    log_in: Callable[..., None],
+    shop: Shop,
+    somebody: Callable[..., Account],
+    a_sale: Callable[..., Sale],
+) -> None:
+    sale, buyer, waiter = a_sale(), somebody(), somebody()
+    bought = buying.buy(shop, buyer, sale.product)
+    page = visitor(width=390)
+    log_in(page, waiter)
+    page.goto(f"/miaosha/{sale.product}")
+    page.get_by_role("button", name="Join the waitlist").click()
+    expect(page.get_by_text("You are at place 1 of 1")).to_be_visible()
+    paying.cancel(shop, buyer, bought.order)
+    expect(page.locator("#buy", has_text="Pay CN¥10.00")).to_be_visible()  # without a reload by hand
+    expect(page).to_have_title(re.compile("^Pay now"))
+    page.locator("#buy", has_text="Pay CN¥10.00").click()
+    page.locator("#pay").click()
+    expect(page.get_by_role("heading", name="Paid")).to_be_visible()
