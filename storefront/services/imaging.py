@@ -18,6 +18,10 @@ TYPES = ("JPEG", "PNG", "WEBP", "AVIF")
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_PIXELS = 50_000_000
+TOO_HEAVY = {"most": MOST_BYTES // 1024**2}
+TOO_MANY = {"most": MOST_PIXELS // 1_000_000}
+"""The facts of the two refusals that name a bound."""
+
 QUALITY = 82
 WHITE = (255, 255, 255)
 
@@ -31,14 +35,14 @@ def redrawn(data: bytes) -> tuple[Picture, dict[str, bytes]]:
     Raises NotAPicture, PictureTooHeavy or TooManyPixels.
     """
     if len(data) > MOST_BYTES:
-        raise PictureTooHeavy(most=MOST_BYTES // 1024**2)
+        raise PictureTooHeavy(**TOO_HEAVY)
     try:
         with _one_at_a_time, Image.open(io.BytesIO(data), formats=TYPES) as opened:
             if opened.width * opened.height > MOST_PIXELS:  # known from its header; nothing is decoded yet
-                raise TooManyPixels(most=MOST_PIXELS // 1_000_000)
+                raise TooManyPixels(**TOO_MANY)
             return _files(_flat(opened))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
-        raise TooManyPixels(most=MOST_PIXELS // 1_000_000) from fault
+        raise TooManyPixels(**TOO_MANY) from fault
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, MemoryError) as fault:
         raise NotAPicture from fault
 

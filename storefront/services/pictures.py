@@ -71,14 +71,11 @@ def standing(shop: Shop, sale_id: str, image: str) -> Standing:
     if not is_elsewhere(image):
         return Standing(State.NONE)
     due, code = shop.awaited.standing(sale_id)
+    if due and not code:
+        return Standing(State.AWAITED)
     kind = FAULTS.get(code or "", NothingFetched)
-    if due:
-        return Standing(State.AWAITED, kind() if code else None)
-    return Standing(State.FAILED, kind(most=_most(kind)))
-
-
-def _most(kind: type[NoPicture]) -> int:
-    return imaging.MOST_PIXELS // 1_000_000 if kind is TooManyPixels else imaging.MOST_BYTES // 1024**2
+    facts = {PictureTooHeavy: imaging.TOO_HEAVY, TooManyPixels: imaging.TOO_MANY}.get(kind, {})
+    return Standing(State.AWAITED if due else State.FAILED, kind(**facts))
 
 
 def fetch_due(shop: Shop, fetch: Fetch = elsewhere.fetch) -> int:

@@ -63,7 +63,9 @@ def test_a_run_opens_the_shop_with_demo_sales_stops_cleanly_and_finds_its_data_a
     assert "Three demo sales were added" in lines
     assert "anyone may create them: this run listens on loopback only" in lines
     assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
-    names = {sale["name"] for sale in eventually(lambda: sales(port), START)}
+    shown = eventually(lambda: sales(port), START)
+    assert all("/pictures/" in str(sale["image"]) for sale in shown)
+    names = {sale["name"] for sale in shown}
     assert len(names) == 3
 
     everything = psutil.Process(first.pid).children(recursive=True)

@@ -171,6 +171,7 @@ def test_a_picture_by_address_is_fetched_behind_the_sales_back(
     assert Program(app).get(path).json["image"] == ELSEWHERE
     assert ELSEWHERE not in Person(app).get(path).text
     assert pictures.fetch_for(shop, sale.id, False, lambda address, _: png() if address == ELSEWHERE else b"")
+    assert not pictures.fetch_for(shop, sale.id, False, lambda *_: pytest.fail("it is there already"))
     told = Program(app).get(path).json["image"]
     assert told.startswith("http://localhost/pictures/")
     assert shown_in(Person(app).get(path).text)[-1] == told.removeprefix("http://localhost")
@@ -224,6 +225,7 @@ def test_a_stranger_who_gives_nothing_is_asked_again_and_one_who_gives_no_pictur
         (False, nothing, State.AWAITED, NothingFetched),
         (True, nothing, State.FAILED, NothingFetched),
         (False, lambda *_: b"<svg/>", State.FAILED, NotAPicture),
+        (False, lambda *_: b" " * (imaging.MOST_BYTES + 1), State.FAILED, PictureTooHeavy),
     ):
         awaited._memory.redis.zadd(keys.PICTURES_DUE, {sale.id: 1})
         assert not pictures.fetch_for(shop, sale.id, last, give)
