@@ -62,6 +62,7 @@ class Sales:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+        self._names: dict[str, str] = {}
 
     def id_of(self, product: str) -> str | None:
         """The id of the newest sale of a product."""
@@ -99,13 +100,16 @@ class Sales:
         """Ids of the sales whose product's name holds all of ``words`` (folded), the last to end in front.
 
         Looks through the ``most`` sales that end last, so its cost has a bound; every running sale is among them,
-        unless more than ``most`` are running.
+        unless more than ``most`` are running. A name never changes, so Redis is asked for each once.
         """
         ids = cast("list[str]", self._memory.redis.zrevrange(keys.SALES_BY_END, 0, most - 1))
-        names = cast("list[str | None]", self._memory.redis.hmget(keys.SALES_NAMES, ids)) if ids else []
-        return [
-            sale_id for sale_id, name in zip(ids, names, strict=True) if name and all(word in name for word in words)
-        ]
+        names = self._names
+        if unknown := [sale_id for sale_id in ids if sale_id not in names]:
+            told = cast("list[str | None]", self._memory.redis.hmget(keys.SALES_NAMES, unknown))
+            known = {sale_id: names[sale_id] for sale_id in ids if sale_id in names}  # forgets those out of reach
+            names = known | {sale_id: name for sale_id, name in zip(unknown, told, strict=True) if name}
+            self._names = names
+        return [sale_id for sale_id in ids if all(word in names.get(sale_id, "") for word in words)]
 
     def running(self, now: int) -> list[tuple[str, int]]:
         """The sales that haven't ended: pairs of id and when they begin (Unix seconds)."""

@@ -32,7 +32,7 @@ class Street:
     pages: dict[str, str]
 
 
-PUBLIC = ["home", "live", "upcoming", "all held", "sold out", "ended", "register", "login", "error"]
+PUBLIC = ["home", "live", "upcoming", "all held", "sold out", "ended", "nothing found", "register", "login", "error"]
 PRIVATE = [
     "home, logged in", "live, logged in", "limit reached", "orders", "pending", "paid", "cancelled", "free",
     "account", "create", "no orders", "dashboard", "dashboard of a sale", "dashboard of a free sale",
@@ -69,7 +69,8 @@ def street(shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., S
     paying.cancel(shop, account, orders["cancelled"])
     return Street(account, {
         "home": "/", "live": at(live), "upcoming": at(upcoming), "all held": at(held), "sold out": at(sold),
-        "ended": at(ended), "register": "/register", "login": "/login", "error": "/no/such/page",
+        "ended": at(ended), "nothing found": "/?q=no-such-thing", "register": "/register", "login": "/login",
+        "error": "/no/such/page",
         "home, logged in": "/", "live, logged in": at(live), "limit reached": at(limited), "orders": "/orders",
         **{name: f"/orders/{order}" for name, order in orders.items()},
         "dashboard": "/dashboard", "dashboard of a sale": f"/dashboard/{own.id}?live=0",

@@ -1,5 +1,6 @@
 """Opening sales and looking at them, in both faces."""
 
+import html
 import re
 import time
 from collections.abc import Callable
@@ -98,6 +99,43 @@ def test_the_newest_live_sale_stands_in_front(app: Flask, a_sale: Callable[..., 
     newest = a_sale(begins=-1)
     listed = Program(app).get("/").json["sales"]
     assert next(sale["name"] for sale in listed if sale["state"] == "live") == newest.product
+
+
+def test_a_search_finds_every_sale_whose_name_holds_its_words(face: Face, a_sale: Callable[..., Sale]) -> None:
+    word = unique("Q").replace(" ", "")
+    sales = [
+        a_sale(product=f"{word} 降噪 Kopfhörer"),
+        a_sale(product=f"KOPFHÖRER {word.upper()}", begins=600),
+        a_sale(product=f"Ｋopfhörer für {word}", begins=-100, ends=-50),
+    ]
+    a_sale(product=f"{word} Lampe")
+    page = face.get(f"/?q={quote(f'  kopfhörer {word.lower()} ')}")
+    assert all(sale.product in page.text for sale in sales)
+    assert "Lampe" not in page.text
+    if page.json:
+        assert (page.json["found"], page.json["next"]) == (3, None)
+    else:
+        assert "Found: 3" in page.text
+        assert f'value="kopfhörer {word.lower()}"' in page.text  # what was typed stays
+
+
+def test_a_search_goes_on_over_its_pages(face: Face, a_sale: Callable[..., Sale]) -> None:
+    word = unique("page").replace(" ", "")
+    names = {a_sale(product=f"{word} {number}", ends=-10 if number % 2 else 3600).product for number in range(26)}
+    first = face.get(f"/?q={word}")
+    more = re.search(r'href="(/\?[^"]*cursor=\d+[^"]*)"', first.text)
+    assert first.json or more
+    second = face.get(first.json["next"] if more is None else html.unescape(more.group(1)))
+    found = {name for name in names if any(re.search(rf"{name}\b", page.text) for page in (first, second))}
+    assert found == names
+    assert "cursor" not in str(second.json.get("next", ""))
+
+
+def test_a_search_that_finds_nothing_says_so_and_one_that_is_too_long_is_refused(face: Face) -> None:
+    nothing = face.get("/?q=no-such-thing")
+    assert nothing.status == 200
+    assert nothing.json.get("found") == 0 if nothing.json else "No product" in nothing.text
+    assert face.get(f"/?q={'x' * 101}").status == 400
 
 
 def test_an_unknown_product_is_not_found(face: Face) -> None:
