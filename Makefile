@@ -13,7 +13,7 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo flask kafka test test-kafka chaos lint format types translations requirements clean
+.PHONY: help run demo flask kafka test test-kafka chaos lint format types translations screenshots requirements clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -40,6 +40,9 @@ test-kafka: $(TESTS) ## run the integration tests on real Apache Kafka (BROKERS=
 chaos: $(TESTS) ## kill, stop and rob every process under load, then count (20 minutes; ARGS="--help" tells more)
 	$(BIN)/python -m tests.chaos $(ARGS)
 
+screenshots: $(TESTS) ## see every page in every state: into docs/img and docs/pages.md (ARGS="order home" for some)
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
 lint: $(TESTS) ## check style and the layers of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,7 +57,8 @@ types: $(TESTS) ## check the types
 
 translations: $(TESTS) ## bring the Chinese catalogue up to date with the sentences in the code
 	@mkdir -p var
-	$(BIN)/pybabel -q extract -F babel.cfg -k _ -k N_ -k lazy_gettext --no-location -o var/messages.pot .
+	$(BIN)/pybabel -q extract -F babel.cfg -k _ -k N_ -k lazy_gettext -k lazy_ngettext:1,2 -k lazy_pgettext:1c,2 \
+		--no-location -o var/messages.pot .
 	$(BIN)/pybabel -q update -i var/messages.pot -d storefront/translations --no-fuzzy-matching --ignore-obsolete \
 		--ignore-pot-creation-date --width 120
 	$(BIN)/pybabel -q compile -d storefront/translations

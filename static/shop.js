@@ -11,8 +11,22 @@
   let ahead = Number(document.body.dataset.now) - (navigation ? navigation.responseStart : 0);
   const serverNow = () => ahead + performance.now();
 
+  // Some systems stop that clock while they sleep. The calendar clock goes on, so the two drift apart.
+
+  const drift = () => Date.now() - performance.now();
+  const slept = () => Math.abs(drift() - steady) > 1000;
+  let steady = drift();
+  let mayAsk = 0; // by the calendar clock
+
+  const wake = () => {
+    if (!slept() || document.hidden || Math.abs(Date.now() - mayAsk) < 3000) return;
+    mayAsk = Date.now();
+    syncClock();
+  };
+
   const syncClock = async () => {
     let best = Infinity;
+    const before = drift();
     for (let round = 0; round < 3; round += 1) {
       try {
         const sent = performance.now();
@@ -22,6 +36,7 @@
         if (answer.ok && Number.isFinite(now) && trip < best) {
           best = trip;
           ahead = now - sent - trip / 2;
+          steady = before;
         }
       } catch {
         // The clock of the page itself goes on.
@@ -43,6 +58,7 @@
   const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
 
   const tick = () => {
+    wake();
     let reached = false;
     for (const timer of document.querySelectorAll("time[data-until]")) {
       const left = Math.max(0, Math.ceil((Number(timer.dataset.until) - serverNow()) / 1000));
@@ -60,19 +76,124 @@
       const passed = MILESTONES.filter((mark) => before > mark && left <= mark).pop();
       if (passed && timer.dataset.say) announce(timer.dataset.say.replace("{time}", words.dataset[passed]));
     }
-    if (reached) refreshSoon(zeroWait);
+    if (reached && !stopped()) refreshSoon(zeroWait);
+    ask();
   };
+
+  // Live updates: sales are asked for in turn, those on the screen, one a second at most. The reader may stop that.
+
+  const PACE = { live: 3000, all_held: 3000, recovering: 4000 }; // ms between two looks at one sale
+  const REST = 30000; // for sales in other states
+  const LONGEST = 60000; // ms between two tries that fail
+  const jittered = (wait) => wait * (0.8 + Math.random() * 0.4);
+  let due = new WeakMap();
+  let asked = 0; // when the next question may be asked, by performance.now()
+  let failed = 0;
+  let stopping = false;
+  try {
+    stopping = localStorage.getItem("updates") === "off";
+  } catch {
+    // Not remembered here.
+  }
+  const stopped = () => stopping && document.getElementById("updates") !== null;
+
+  const lookAgainAt = (place) => {
+    due.set(place, performance.now() + jittered(PACE[place.dataset.state] ?? REST));
+  };
+
+  const onScreen = (place) => {
+    const box = place.getBoundingClientRect();
+    return box.bottom > 0 && box.top < innerHeight;
+  };
+
+  const ask = async () => {
+    const now = performance.now();
+    if (now < asked || pending || document.hidden || stopped()) return;
+    asked = now + 200;
+    const places = [...document.querySelectorAll("[data-sale]")].filter((place) => (due.get(place) ?? 0) <= now && onScreen(place));
+    const place = places.sort((one, other) => (due.get(one) ?? 0) - (due.get(other) ?? 0))[0];
+    if (!place) return;
+    asked = Infinity; // one question at a time
+    try {
+      const answer = await fetch(place.dataset.sale, { signal: AbortSignal.timeout(10000) });
+      if (!answer.ok) throw new Error(answer.status);
+      const status = await answer.json();
+      failed = 0;
+      if (status.state === place.dataset.state) show(place, status);
+      else refreshSoon(() => 100 + Math.random() * 900);
+    } catch {
+      failed += 1; // the network, or the shop: ask less and less often
+    }
+    lookAgainAt(place);
+    asked = performance.now() + jittered(failed ? Math.min(1000 * 2 ** failed, LONGEST) : 1000);
+  };
+
+  const show = (place, { units: { total, left, reserved, unpaid }, waiting }) => {
+    const taken = total - left;
+    const figures = { left, percent: Math.floor((taken * 100) / total), unpaid: reserved + unpaid, waiting };
+    for (const bar of place.querySelectorAll("progress")) bar.value = taken;
+    for (const element of place.querySelectorAll("[data-words]")) {
+      write(element, element.dataset.words.replace(/\{(\w+)\}/g, (whole, name) => figures[name] ?? whole));
+    }
+    stamp();
+  };
+
+  const stamp = () => {
+    const time = new Date(serverNow()).toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
+    for (const element of document.querySelectorAll("[data-as-of]")) write(element, time);
+  };
+
+  const dressSwitch = () => {
+    document.documentElement.toggleAttribute("data-stopped", stopped());
+    const button = document.getElementById("updates");
+    if (button) write(button, stopping ? button.dataset.start : button.dataset.stop);
+  };
+
+  const toggle = () => {
+    stopping = !stopping;
+    try {
+      localStorage.setItem("updates", stopping ? "off" : "on");
+    } catch {
+      // It holds for this page.
+    }
+    dressSwitch();
+    due = new WeakMap();
+    watch();
+  };
+
+  // A sale's address, given on.
+
+  const share = async (button) => {
+    const field = document.getElementById("address");
+    if (navigator.share) {
+      navigator.share({ title: document.title, url: field.value }).catch(() => {}); // they changed their mind
+      return;
+    }
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      document.execCommand("copy"); // no https, no clipboard
+    }
+    button.textContent = button.dataset.done;
+    announce(button.dataset.done);
+  };
+
+  document.addEventListener("click", ({ target }) => {
+    if (target.id === "updates") toggle();
+    if (target.id === "share") share(target);
+  });
 
   // Asking for this page anew, and putting its <main> in the place of the old one.
 
   let pending = 0;
   let polls = 0;
   let zeros = 0;
-  const pollWait = () => Math.min(500 * 1.4 ** polls, 5000);
+  const pollWait = () => jittered(Math.min(500 * 1.4 ** polls, 5000));
   const zeroWait = () => (zeros ? Math.min(500 * 2 ** zeros, 15000) : 0) + 100 + Math.random() * 900;
 
-  const refreshSoon = (wait) => {
-    if (pending || document.hidden) return;
+  const refreshSoon = (wait, { unseen = false } = {}) => {
+    if (pending || (document.hidden && !unseen)) return;
     pending = setTimeout(async () => {
       try {
         await refresh();
@@ -107,13 +228,20 @@
   };
 
   const watch = () => {
-    if ("poll" in document.getElementById("main").dataset) refreshSoon(pollWait);
+    const { poll } = document.getElementById("main").dataset;
+    if (poll === "unseen" && !stopped()) refreshSoon(() => jittered(5000), { unseen: true }); // a title can be seen
+    else if (poll !== undefined && !stopped()) refreshSoon(pollWait);
     tick();
   };
 
   // Moments in the reader's own time zone, and pictures that came.
 
   const dress = () => {
+    dressSwitch();
+    stamp();
+    document.querySelectorAll("[data-sale]").forEach(lookAgainAt);
+    const shareButton = document.getElementById("share");
+    if (shareButton && navigator.share) shareButton.textContent = shareButton.dataset.share;
     const language = document.documentElement.lang;
     const inWords = (date) => {
       const words = new Intl.DateTimeFormat(language, {
@@ -163,6 +291,10 @@
     button.textContent = button.dataset.busy;
   });
 
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) print();
+  });
+
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     [...busy.keys()].forEach(release);
@@ -172,8 +304,11 @@
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
+    due = new WeakMap(); // what is on the screen is asked for at once
+    failed = asked = 0;
     syncClock().then(watch);
   });
+  addEventListener("focus", wake);
 
   document.documentElement.dataset.scripted = "";
   dress();

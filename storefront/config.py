@@ -32,6 +32,7 @@ class Config:
     replication: int = 1
     replicas: int = 0
     payment_window: int = 3600
+    offer_window: int = 300
     sales_open_to: str = "merchants"
     token_lifetime: int = 86_400
     secure_cookies: bool = True
@@ -114,6 +115,7 @@ def from_environment() -> Config:
             replication=env.int("REPLICATION", Config.replication, validate=positive),
             replicas=env.int("REPLICAS", Config.replicas, validate=validate.Range(min=0)),
             payment_window=env.int("PAYMENT_WINDOW", Config.payment_window, validate=positive),
+            offer_window=env.int("OFFER_WINDOW", Config.offer_window, validate=positive),
             sales_open_to=env.str(
                 "SALES_OPEN_TO", Config.sales_open_to, validate=validate.OneOf(["merchants", "anyone"])
             ),

@@ -6,11 +6,13 @@ from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Ledger
 from storefront.gateways.payments import PaymentProvider, Sandbox
 from storefront.stores.accounts import Accounts
+from storefront.stores.glances import Glances
 from storefront.stores.memory import Memory
 from storefront.stores.orders import Orders
 from storefront.stores.pictures import Awaited, Pictures
 from storefront.stores.positions import Positions
 from storefront.stores.sales import Sales
+from storefront.stores.waitlist import Waitlist
 
 
 class Shop:
@@ -24,7 +26,9 @@ class Shop:
             raise BadConfig(f"STOREFRONT_REDIS_URL names no Redis: {fault}") from fault
         self.accounts = Accounts(self.memory)
         self.sales = Sales(self.memory)
+        self.glances = Glances(self.sales)
         self.orders = Orders(self.memory)
+        self.waitlist = Waitlist(self.memory)
         self.pictures = Pictures(config.pictures)
         self.awaited = Awaited(self.memory)
         self.positions = Positions(self.memory)

@@ -258,6 +258,13 @@ class AllHeld(Conflict):
     sentence = N_("All units are taken. Unpaid ones may return within the payment time.")
 
 
+class UnitsLeft(Conflict):
+    """There is no need to wait: a unit can be bought."""
+
+    code = "units_left"
+    sentence = N_("There are units left: you can buy one now.")
+
+
 class AlreadyPaid(Conflict):
     """The order is paid."""
 

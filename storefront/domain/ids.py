@@ -55,6 +55,11 @@ def new_record_id() -> str:
     return _random(16)
 
 
+def is_sale_id(text: str) -> bool:
+    """Whether ``text`` has the form of a sale's id."""
+    return len(text) == TAG_LENGTH + 8 and all(char in _ALPHABET for char in text)
+
+
 def is_order_id(text: str) -> bool:
     """Whether ``text`` has the form of an order id."""
     return len(text) == TAG_LENGTH + 14 and all(char in _ALPHABET for char in text)

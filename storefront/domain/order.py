@@ -19,6 +19,8 @@ class OrderState(StrEnum):
 
 PLACING = frozenset({OrderState.RESERVED, OrderState.RELEASING})
 LOST = frozenset({OrderState.RELEASED, OrderState.REFUSED})
+UNPAID = PLACING | {OrderState.PENDING}
+ENDED = LOST | {OrderState.EXPIRED, OrderState.CANCELLED}
 
 
 @dataclass(frozen=True)

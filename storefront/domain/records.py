@@ -107,6 +107,24 @@ class Opened(SaleRecord):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Joined(SaleRecord):
+    """A shopper waits for a unit to come back, behind those who do so already. Void for one who holds all they may.
+
+    It ends with ``Left``, or when an order of theirs is placed.
+    """
+
+    shopper: str
+    shopper_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left(SaleRecord):
+    """A shopper waits no longer."""
+
+    shopper: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class OrderRecord(SaleRecord):
     """A record of one order."""
 
@@ -220,7 +238,8 @@ class AccountDeleted(AccountRecord):
 KINDS: dict[str, type[Record]] = {
     kind.__name__: kind
     for kind in (
-        Signed, Mending, Probed, Opened, Requested, Released, Expired, Cancelled, Paid, Refunded, Restored,
+        Signed, Mending, Probed, Opened, Joined, Left,
+        Requested, Released, Expired, Cancelled, Paid, Refunded, Restored,
         Registered, Withdrawn, MerchantGranted, MerchantRevoked, AccountDeleted,
     )
 }  # fmt: skip

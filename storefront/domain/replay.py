@@ -32,10 +32,14 @@ class ReplayedSale:
 
     opened: records.Opened
     orders: dict[str, ReplayedOrder] = field(default_factory=dict)
+    waiting: dict[str, None] = field(default_factory=dict)
+    """Shoppers on the waitlist, in order."""
     position: int = 0
     """One more than the offset of the last record that was about this sale."""
     _states: Counter[OrderState | None] = field(default_factory=Counter)
     _refunds: Counter[str] = field(default_factory=Counter)
+    _live: Counter[str] = field(default_factory=Counter)
+    """Placed orders that hold a unit, by shopper."""
 
     @property
     def left(self) -> int:
@@ -62,7 +66,13 @@ class ReplayedSale:
         """Have an order be in ``state``."""
         self._states[order.state] -= 1
         self._states[state] += 1
+        self._live[order.shopper] -= order.state in LIVE
         order.state, order.shopper = state, shopper or order.shopper
+        self._live[order.shopper] += state in LIVE
+
+    def may_wait(self, shopper: str) -> bool:
+        """Whether a shopper holds less than they may."""
+        return self._live[shopper] < self.opened.limit
 
     def set_refund(self, order: ReplayedOrder, refund: str) -> None:
         """Note where the money of an order stands that came too late."""
@@ -97,9 +107,12 @@ class Replay:
                 self.sales = {name: ReplayedSale(sale.opened, position=offset + 1) for name, sale in self.sales.items()}
         elif isinstance(record, records.Opened):
             self._open(record, offset)
-        elif isinstance(record, records.OrderRecord) and record.sale in self.sales and self._wanted(record.sale):
+        elif isinstance(record, records.SaleRecord) and record.sale in self.sales and self._wanted(record.sale):
             sale = self.sales[record.sale]
-            self._apply_to_order(sale, record)
+            if isinstance(record, records.OrderRecord):
+                self._apply_to_order(sale, record)
+            else:
+                _apply_to_waitlist(sale, record)
             sale.position = offset + 1
 
     def _open(self, record: records.Opened, offset: int) -> None:
@@ -120,6 +133,8 @@ class Replay:
             case records.Requested() if state is None and record.epoch == self.signed:
                 wanted = OrderState.PENDING if sale.left > 0 else OrderState.REFUSED
                 sale.bring(sale.order(record.order), wanted, record.shopper)
+                if wanted is OrderState.PENDING:
+                    sale.waiting.pop(record.shopper, None)
             case records.Released() if state is None and record.epoch == self.signed:
                 sale.bring(sale.order(record.order), OrderState.RELEASED)
             case records.Cancelled() if state in (None, OrderState.PENDING):
@@ -132,6 +147,14 @@ class Replay:
                 sale.set_refund(known, "done")
             case records.Restored() if record.epoch == self.signed:
                 _restore(sale, record)
+
+
+def _apply_to_waitlist(sale: ReplayedSale, record: records.SaleRecord) -> None:
+    match record:
+        case records.Joined() if sale.may_wait(record.shopper):
+            sale.waiting.setdefault(record.shopper)
+        case records.Left():
+            sale.waiting.pop(record.shopper, None)
 
 
 def _pay(sale: ReplayedSale, order: ReplayedOrder, charge: str) -> None:

@@ -1,17 +1,19 @@
 """A sale: a number of units of one product, offered in one window of time."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a sale stands for a shopper who looks at it."""
+    """Where a sale stands for a shopper who looks at it. Whether it is ``RECOVERING`` only a ``Look`` can tell."""
 
     UPCOMING = "upcoming"
     LIVE = "live"
     ALL_HELD = "all_held"
     SOLD_OUT = "sold_out"
     ENDED = "ended"
+    RECOVERING = "recovering"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Sale:
     merchant: str
     merchant_name: str
     refunds: Refunds = Refunds()
+    waiting: int = 0
+    """Shoppers on the waitlist. What comes back is offered to them, and isn't for sale meanwhile."""
 
     @property
     def adds_up(self) -> bool:
@@ -92,5 +96,33 @@ class Sale:
         if now < self.terms.begins:
             return Phase.UPCOMING
         if self.units.left > 0:
-            return Phase.LIVE
+            return Phase.ALL_HELD if self.waiting else Phase.LIVE
         return Phase.ALL_HELD if self.units.reserved + self.units.unpaid else Phase.SOLD_OUT
+
+
+@dataclass(frozen=True)
+class Look:
+    """A sale as it was seen at ``now``, Unix seconds by the shop's clock.
+
+    ``selling`` is false while the shop's memory is made whole after a fault: nothing can be bought, and counts may lag.
+    """
+
+    sale: Sale
+    now: float
+    selling: bool
+
+    @property
+    def phase(self) -> Phase:
+        """What a shopper is told."""
+        phase = self.sale.phase(self.now)
+        return phase if self.selling or phase in (Phase.UPCOMING, Phase.ENDED) else Phase.RECOVERING
+
+    @property
+    def until_turn(self) -> float:
+        """Seconds until the sale begins or ends, whichever comes first; infinite once it is over."""
+        turns = [turn - self.now for turn in (self.sale.terms.begins, self.sale.terms.ends) if turn > self.now]
+        return min(turns, default=math.inf)
+
+    def later(self, seconds: float) -> "Look":
+        """The same sale as the clock goes on, as if nobody had bought meanwhile."""
+        return replace(self, now=self.now + seconds)

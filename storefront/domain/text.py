@@ -20,6 +20,11 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
 
 
+def folded(text: str) -> str:
+    """``text`` as it is searched: letters of either case and characters of either width are the same."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
 def flaw(text: str, *, lines: bool = False) -> str | None:
     """Why ``text`` can't be accepted, as a sentence, or None. ``lines`` allows line breaks and tabs."""
     for char in text:

@@ -258,7 +258,10 @@ class Reader:
         targets = {one: self._partition(one) for one in partitions}
         try:
             found = self._consumer.end_offsets(list(targets.values()))
-        except (KafkaError, KeyError) as fault:  # KeyError: the client's, of a broker that answers for some of them only
+        except (
+            KafkaError,
+            KeyError,
+        ) as fault:  # KeyError: the client's, of a broker that answers for some of them only
             raise LedgerDown from fault
         return {one: int(found[target]) for one, target in targets.items()}
 

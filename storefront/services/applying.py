@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from storefront.domain.records import (
     AccountRecord,
+    Joined,
+    Left,
     Mending,
     Opened,
     OrderRecord,
@@ -22,7 +24,7 @@ from storefront.domain.records import (
 )
 from storefront.gateways.ledger import ACCOUNTS, Line
 from storefront.shop import Shop
-from storefront.stores import accounts, orders, positions, sales
+from storefront.stores import accounts, orders, positions, sales, waitlist
 from storefront.stores.positions import AGAIN, Position
 from storefront.stores.scripts import Call, place
 
@@ -96,6 +98,8 @@ def _calls(partition: Partition, run: list[tuple[Line, Record]], signed: str) ->
         match record:
             case Opened():
                 call = sales.opened(record, epoch, signed, where)
+            case Joined() | Left():
+                call = waitlist.effect(record, epoch, where)
             case OrderRecord():
                 call = orders.effect(record, epoch, signed, where)
             case AccountRecord():
@@ -117,7 +121,7 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
             shop.sales.index(record, partition.number)
         if isinstance(record, Requested | Restored) and record.shopper:
             requests.append(record)
-        if isinstance(record, Opened | OrderRecord):
+        if isinstance(record, SaleRecord):
             touched.add(record.sale)
     if requests:
         shop.orders.index(requests)

@@ -249,6 +249,7 @@ def _sale_flaws(fields: dict[str, str], units: Units, told: ReplayedSale) -> lis
         "expired": (units.expired, told.units.expired),
         "refunds due": (_number(fields, "refund_due"), told.refunds.due),
         "refunds made": (_number(fields, "refunded"), told.refunds.done),
+        "waiting": (_number(fields, "waiting"), len(told.waiting)),
     }
     found += [
         f"Redis counts {here} {what}, the orders say {there}" for what, (here, there) in counts.items() if here != there
@@ -259,6 +260,8 @@ def _sale_flaws(fields: dict[str, str], units: Units, told: ReplayedSale) -> lis
         for name, value in terms.items()
         if name not in NO_TERMS and fields.get(name, "") != value
     ]
+    if fields.get("waitlist", "").split() != list(told.waiting):
+        found.append("the waitlist in Redis isn't the one that the ledger tells")
     position = _number(fields, "position")
     if position != told.position:
         found.append(f"Redis has applied its records up to line {position}, the ledger has them up to {told.position}")

@@ -4,13 +4,19 @@ import time
 from dataclasses import dataclass
 
 from storefront.domain.account import Account
-from storefront.domain.errors import NoSuchOrder, NoSuchSale, Overloaded, PurchaseLost, Recovering
+from storefront.domain.errors import Malformed, NoSuchOrder, NoSuchSale, Overloaded, PurchaseLost, Recovering
 from storefront.domain.ids import is_order_id, new_order_id, repeatable_order_id
-from storefront.domain.order import PLACING, Order
+from storefront.domain.order import ENDED, PLACING, UNPAID, Order, OrderState
 from storefront.domain.records import Requested
 from storefront.shop import Shop
 
 PAGE = 20
+
+LOOK = 200
+"""Orders looked through for one page of those in some state."""
+
+STATES = {"unpaid": UNPAID, "paid": frozenset({OrderState.PAID}), "ended": ENDED}
+"""What a shopper's orders can be narrowed to."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +97,29 @@ def placed_order_of(shop: Shop, shopper: Account, order_id: str, timeout: float 
     return order
 
 
-def orders_of(shop: Shop, shopper: Account, cursor: int = 0) -> tuple[list[Order], int | None]:
-    """A page of the shopper's orders, the newest in front, and the next page's cursor."""
-    orders = shop.orders.of_shopper(shopper.id, cursor, PAGE + 1)
-    return orders[:PAGE], cursor + PAGE if len(orders) > PAGE else None
+def orders_of(shop: Shop, shopper: Account, state: str = "", after: str = "") -> tuple[list[Order], str | None]:
+    """A page of the shopper's orders, the newest in front, and the next page's cursor, None behind the last.
+
+    ``state`` narrows them to one of STATES. A cursor is the order behind which its page begins, so that orders made
+    meanwhile move nothing. A page may be short, even empty, with more behind it. Raises Malformed for a cursor that
+    isn't the shopper's.
+    """
+    look = LOOK if state else PAGE
+    ids = shop.orders.of_shopper(shopper.id, look + 1, after)
+    if ids is None:
+        raise Malformed
+    found = [order for order in shop.orders.some(ids[:look]) if not state or order.state in STATES[state]]
+    if len(found) > PAGE:
+        return found[:PAGE], found[PAGE - 1].id
+    return found, ids[look - 1] if len(ids) > look else None
+
+
+def last_order(shop: Shop, shopper: Account, sale: str) -> Order | None:
+    """The shopper's newest order of a sale, whatever became of it, if it is among the newest of theirs."""
+    newest = shop.orders.some(shop.orders.of_shopper(shopper.id, PAGE) or [])
+    return next((order for order in newest if order.sale == sale), None)
 
 
 def orders_held(shop: Shop, shopper: Account, sale: str) -> list[Order]:
     """The shopper's orders that hold units of a sale, the newest in front."""
-    found = [shop.orders.get(order_id) for order_id in reversed(shop.orders.held(sale, shopper.id))]
-    return [order for order in found if order]
+    return shop.orders.of_buyer(sale, shopper.id)[::-1]

@@ -14,13 +14,16 @@ FREE = "free"
 """The charge of an order that costs nothing."""
 
 
-def pay(shop: Shop, shopper: Account, order_id: str) -> Order:
+def pay(shop: Shop, shopper: Account, order_id: str, *, repeatable: bool = False) -> Order:
     """Pay an order. Raises NoSuchOrder, AlreadyPaid, Expired, Cancelled, Recovering, Overloaded.
 
-    The charge is known by its order: whoever repeats this after a fault charges once. If this process dies between
-    the charge and its record, the sweep finds the charge before it lets the order expire.
+    The charge is known by its order: whoever repeats this charges once, and hears the same answer again if they asked
+    for it to be ``repeatable``. If this process dies between the charge and its record, the sweep finds the charge
+    before it lets the order expire.
     """
     order = placed_order_of(shop, shopper, order_id)
+    if repeatable and order.state is OrderState.PAID:
+        return order
     _require_unpaid(order)
     now = shop.memory.now_ms()
     if now >= order.pay_by:

@@ -44,7 +44,7 @@ def restore(shop: Shop, partition: Partition) -> None:
         again = _accounts_again(shop, mending.epoch, now)
     else:
         sales = [sale for sale_id in shop.sales.of_partition(partition.number) if (sale := shop.sales.get(sale_id))]
-        again = _sales_again(sales, now) + _orders_again(shop, sales, mending.epoch)
+        again = _sales_again(sales, now) + _orders_again(shop, sales, mending.epoch) + _waiting_again(shop, sales, now)
         guarded = [sale.id for sale in sales]
     shop.ledger.append(mending, to=partition.name)
     shop.ledger.append_all(again)
@@ -83,6 +83,16 @@ def _orders_again(shop: Shop, sales: Iterable[Sale], epoch: str) -> list[records
                 )
             )
     return again
+
+
+def _waiting_again(shop: Shop, sales: Iterable[Sale], now: int) -> list[records.Record]:
+    """Who is being offered a unit has it from here on, as an order."""
+    return [
+        records.Joined(at=now, sale=sale.id, shopper=shopper, shopper_name=name)
+        for sale in sales
+        for shopper, name in shop.waitlist.all(sale.id)
+        if not any(order.state in PLACING for order in shop.orders.of_buyer(sale.id, shopper))
+    ]
 
 
 def _accounts_again(shop: Shop, epoch: str, now: int) -> list[records.Record]:

@@ -5,10 +5,19 @@ from dataclasses import asdict, dataclass, replace
 from redis.exceptions import RedisError
 
 from storefront.domain.account import Account
-from storefront.domain.errors import LedgerDown, NoSuchSale, NotAMerchant, Overloaded, SaleNameTaken, SaleNotStored
-from storefront.domain.ids import new_sale_id
+from storefront.domain.errors import (
+    LedgerDown,
+    NoSaleOfThisId,
+    NoSuchSale,
+    NotAMerchant,
+    Overloaded,
+    SaleNameTaken,
+    SaleNotStored,
+)
+from storefront.domain.ids import is_sale_id, new_sale_id
 from storefront.domain.records import Opened
-from storefront.domain.sale import Sale, Terms
+from storefront.domain.sale import Look, Phase, Sale, Terms
+from storefront.domain.text import folded
 from storefront.services import pictures
 from storefront.shop import Shop
 
@@ -16,6 +25,9 @@ APPLY_TIMEOUT = 5.0
 """Seconds to wait for the order worker to apply a change."""
 
 PAGE = 24
+
+LOOKED_THROUGH = 5000
+"""How many sales a search looks through, those that end last. Their names take Redis and this process 5 ms together."""
 
 
 @dataclass(frozen=True)
@@ -69,37 +81,66 @@ def open_sale(shop: Shop, merchant: Account | None, terms: Terms, upload: bytes 
     return Opening(sale, over)
 
 
-def sale_of(shop: Shop, product: str) -> Sale:
-    """The newest sale of a product. Raises NoSuchSale."""
-    sale = shop.sales.of_product(product)
-    if sale is None:
+def look_at(shop: Shop, product: str) -> Look:
+    """The newest sale of a product as it is now. Raises NoSuchSale."""
+    sale_id = shop.sales.id_of(product)
+    found = shop.sales.look([sale_id]) if sale_id else []
+    if not found:
         shop.require_open()
         raise NoSuchSale
-    return sale
+    return found[0]
+
+
+def glance_at(shop: Shop, sale_id: str) -> Look:
+    """A sale as it was within the last second, but in the phase that it is in now. Raises NoSaleOfThisId."""
+    look = shop.glances.of(sale_id) if is_sale_id(sale_id) else None
+    if look is None:
+        shop.require_open()
+        raise NoSaleOfThisId
+    return look
 
 
 @dataclass(frozen=True)
 class Window:
-    """A page of the shop's window, and the cursor of the next page."""
+    """A page of the shop's window at ``now`` (Unix seconds), and the cursor of the next page.
 
-    live: list[Sale]
-    upcoming: list[Sale]
-    ended: list[Sale]
+    ``found`` is how many a search found in all; ``searched`` among how many, or 0 for among all there are.
+    """
+
+    now: float
+    live: list[Look]
+    upcoming: list[Look]
+    ended: list[Look]
     next_cursor: int | None
+    found: int = 0
+    searched: int = 0
 
 
-def shop_window(shop: Shop, cursor: int = 0) -> Window:
-    """A page of all sales: live ones, the newest in front; upcoming, the next in front; ended, the latest in front."""
-    now = shop.memory.now_ms() // 1000
-    running = shop.sales.running(now)
-    live = sorted((one for one in running if one[1] <= now), key=lambda one: -one[1])
-    upcoming = sorted((one for one in running if one[1] > now), key=lambda one: one[1])
-    ids = [sale_id for sale_id, _ in live + upcoming][cursor : cursor + PAGE + 1]
-    ids += shop.sales.ended(now, max(0, cursor - len(running)), PAGE + 1 - len(ids))
-    sales = shop.sales.some(ids[:PAGE])
+def shop_window(shop: Shop, cursor: int = 0, wanted: str = "") -> Window:
+    """A page of the sales: live ones, the newest in front; upcoming, the next in front; ended, the latest in front.
+
+    All sales, or those whose product's name holds every word of ``wanted``, in any order and either case.
+    """
+    clock = shop.memory.now_ms()
+    now = clock // 1000
+    running = dict(shop.sales.running(now))
+    words = sorted(set(folded(wanted).split()), key=len, reverse=True)
+    named = shop.sales.named(words, LOOKED_THROUGH) if words else None
+    front = [sale_id for sale_id in (running if named is None else named) if sale_id in running]
+    front.sort(key=lambda sale_id: (running[sale_id] > now, abs(running[sale_id] - now)))
+    ids = front[cursor : cursor + PAGE + 1]
+    skip, room = max(0, cursor - len(front)), PAGE + 1 - len(ids)
+    if named is None:
+        ids += shop.sales.ended(now, skip, room)
+    else:
+        ids += [sale_id for sale_id in named if sale_id not in running][skip : skip + room]
+    looks = shop.sales.look(ids[:PAGE])
     return Window(
-        live=[sale for sale in sales if sale.terms.begins <= now < sale.terms.ends],
-        upcoming=[sale for sale in sales if now < sale.terms.begins],
-        ended=[sale for sale in sales if sale.terms.ends <= now],
+        now=clock / 1000,
+        live=[look for look in looks if look.phase not in (Phase.UPCOMING, Phase.ENDED)],
+        upcoming=[look for look in looks if look.phase is Phase.UPCOMING],
+        ended=[look for look in looks if look.phase is Phase.ENDED],
         next_cursor=cursor + PAGE if len(ids) > PAGE else None,
+        found=len(named or ()),
+        searched=LOOKED_THROUGH if words and shop.sales.count() > LOOKED_THROUGH else 0,
     )

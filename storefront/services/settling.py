@@ -5,7 +5,8 @@ It writes records about what is due; applying them is the order worker's part.
 
 import logging
 
-from storefront.domain.records import Expired, Paid, Record, Refunded, Released, Withdrawn
+from storefront.domain.ids import new_order_id
+from storefront.domain.records import Expired, Paid, Record, Refunded, Released, Requested, Withdrawn
 from storefront.shop import Shop
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ def sweep(shop: Shop) -> int:
 
 
 def sweep_sale(shop: Shop, sale: str) -> int:
-    """Release doubtful reservations, expire unpaid orders, and refund late money of one sale."""
+    """Release doubtful reservations, expire unpaid orders, refund late money, and offer what came back, of one sale."""
     written = 0
     while due := shop.orders.due(sale, BATCH):
         now = shop.memory.now_ms()
@@ -46,8 +47,22 @@ def sweep_sale(shop: Shop, sale: str) -> int:
         written += len(records)
         if len(due) < BATCH:
             break
+    written += offer_units(shop, sale)
     shop.sales.settle_if_idle(sale)
     return written
+
+
+def offer_units(shop: Shop, sale: str) -> int:
+    """Offer the units of one sale that came back to those who wait, in order. Returns how many."""
+    offers: list[Requested] = []
+    while len(offers) < BATCH and (
+        offer := shop.waitlist.offer(
+            sale, new_order_id(sale), doubt_ms=shop.config.doubt_ms, pay_ms=shop.config.offer_window * 1000
+        )
+    ):
+        offers.append(offer)
+    shop.ledger.append_all(offers)
+    return len(offers)
 
 
 def withdraw_doubtful_claims(shop: Shop) -> int:

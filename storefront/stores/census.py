@@ -75,11 +75,20 @@ class Census:
                 return
 
     def sales(self, ids: list[str]) -> dict[str, dict[str, str]]:
-        """Every field of these sales; no entry for one that isn't there."""
+        """Every field of these sales, and at the same moment their ``waitlist``: the shoppers, separated by spaces.
+
+        No entry for a sale that isn't there.
+        """
         found: dict[str, dict[str, str]] = {}
-        for piece in pieces(ids):
-            fields = self._memory.hashes([keys.sale(sale) for sale in piece])
-            found |= {sale: one for sale, one in zip(piece, fields, strict=True) if one}
+        for piece in pieces(ids, 100):
+            pipeline = self._memory.redis.pipeline(transaction=True)
+            for sale in piece:
+                pipeline.hgetall(keys.sale(sale))
+                pipeline.zrange(keys.waitlist(sale), 0, -1)
+            answers: Iterator[Any] = iter(pipeline.execute())
+            for sale, fields, waiting in zip(piece, answers, answers, strict=True):
+                if fields:
+                    found[sale] = {**fields, "waitlist": " ".join(waiting)}
         return found
 
     def listed(self, sale: str, partition: int) -> bool:

@@ -21,6 +21,16 @@ def agenda(sale_id: str) -> str:
     return f"{{{tag_of(sale_id)}}}:agenda:{sale_id}"
 
 
+def waitlist(sale_id: str) -> str:
+    """Sorted set: shopper who waits for a unit of this sale → where the ledger says so, which is their order."""
+    return f"{{{tag_of(sale_id)}}}:waitlist:{sale_id}"
+
+
+def waiters(sale_id: str) -> str:
+    """Hash: shopper who waits for a unit of this sale → their name."""
+    return f"{{{tag_of(sale_id)}}}:waiters:{sale_id}"
+
+
 def order(order_id: str) -> str:
     """Hash: one order."""
     return f"{orders_of_tag(order_id)}{order_id}"
@@ -41,6 +51,9 @@ SALES_BY_BEGIN = "sales:by_begin"
 
 SALES_BY_END = "sales:by_end"
 """Sorted set: every sale → the end of its window (Unix seconds)."""
+
+SALES_NAMES = "sales:names"
+"""Hash: every sale → its product's name as it is searched (``domain.text.folded``)."""
 
 SALES_OPEN = "sales:open"
 """Set: sales that the sweep must visit."""

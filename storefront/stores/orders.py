@@ -79,7 +79,7 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
         case Requested():
             return (
                 "apply_requested",
-                [sale, buyers, order, agenda],
+                [sale, buyers, order, agenda, keys.waitlist(record.sale), keys.waiters(record.sale)],
                 [
                     *guard, signed, record.order, record.shopper, record.shopper_name,
                     record.epoch, record.at, record.pay_by,
@@ -146,9 +146,23 @@ class Orders:
         """Ids of the orders with which a shopper holds units of a sale, the newest last."""
         return (self._memory.field(keys.buyers(sale), shopper) or "").split()
 
-    def of_shopper(self, shopper: str, start: int, most: int) -> list[Order]:
-        """A shopper's orders, the newest in front, from the ``start``-th on."""
-        ids = cast("list[str]", self._memory.redis.zrevrange(keys.shopper_orders(shopper), start, start + most - 1))
+    def of_buyer(self, sale: str, shopper: str) -> list[Order]:
+        """The orders with which a shopper holds units of a sale, the newest last."""
+        return self.some(self.held(sale, shopper))
+
+    def of_shopper(self, shopper: str, most: int, after: str = "") -> list[str] | None:
+        """Ids of a shopper's orders, the newest in front, from the one behind ``after`` on; None if that isn't theirs.
+
+        An id may stand there that never became an order.
+        """
+        key = keys.shopper_orders(shopper)
+        before = cast("int | None", self._memory.redis.zrevrank(key, after)) if after else -1
+        if before is None:
+            return None
+        return cast("list[str]", self._memory.redis.zrevrange(key, before + 1, before + most))
+
+    def some(self, ids: list[str]) -> list[Order]:
+        """Several orders, in the order of ``ids``, without those that never became one."""
         found = self._memory.hashes([keys.order(order_id) for order_id in ids])
         orders = [order_from(order_id, fields) for order_id, fields in zip(ids, found, strict=True)]
         return [order for order in orders if order]

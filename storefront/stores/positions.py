@@ -54,7 +54,8 @@ def mending(sale: str | None, forgotten: list[str], epoch: str, signed: str, pla
             [epoch, place, signed],
         )
     orders = [keys.order(order) for order in forgotten]
-    return "apply_mending", [keys.sale(sale), keys.buyers(sale), keys.agenda(sale), *orders], [epoch, place, signed]
+    of_sale = [keys.sale(sale), keys.buyers(sale), keys.agenda(sale), keys.waitlist(sale), keys.waiters(sale)]
+    return "apply_mending", [*of_sale, *orders], [epoch, place, signed]
 
 
 class Positions:

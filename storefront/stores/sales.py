@@ -5,9 +5,10 @@ from typing import cast
 
 from storefront.domain.picture import is_elsewhere
 from storefront.domain.records import Opened
-from storefront.domain.sale import Refunds, Sale, Terms, Units
+from storefront.domain.sale import Look, Refunds, Sale, Terms, Units
+from storefront.domain.text import folded
 from storefront.stores import keys
-from storefront.stores.memory import Memory
+from storefront.stores.memory import Memory, pairs
 from storefront.stores.scripts import Call
 
 
@@ -36,6 +37,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
         merchant=found["merchant"],
         merchant_name=found["merchant_name"],
         refunds=Refunds(due=int(found.get("refund_due", 0)), done=int(found.get("refunded", 0))),
+        waiting=int(found.get("waiting", 0)),
     )
 
 
@@ -80,6 +82,31 @@ class Sales:
         found = self._memory.hashes([keys.sale(sale_id) for sale_id in ids])
         return [_sale(sale_id, fields) for sale_id, fields in zip(ids, found, strict=True) if fields]
 
+    def look(self, ids: list[str]) -> list[Look]:
+        """Several sales as they are now, in the order of ``ids``, in one round trip."""
+        found = self._memory.scripts.run_many([("look", [keys.sale(sale_id)], []) for sale_id in ids])
+        return [
+            Look(_sale(sale_id, dict(pairs(fields))), int(now) / 1000, word == "selling")
+            for sale_id, (now, word, *fields) in zip(ids, found, strict=True)
+            if fields
+        ]
+
+    def count(self) -> int:
+        """How many sales there are, ended ones too."""
+        return int(self._memory.redis.zcard(keys.SALES_BY_END))
+
+    def named(self, words: list[str], most: int) -> list[str]:
+        """Ids of the sales whose product's name holds all of ``words`` (folded), the last to end in front.
+
+        Looks through the ``most`` sales that end last, so its cost has a bound; every running sale is among them,
+        unless more than ``most`` are running.
+        """
+        ids = cast("list[str]", self._memory.redis.zrevrange(keys.SALES_BY_END, 0, most - 1))
+        names = cast("list[str | None]", self._memory.redis.hmget(keys.SALES_NAMES, ids)) if ids else []
+        return [
+            sale_id for sale_id, name in zip(ids, names, strict=True) if name and all(word in name for word in words)
+        ]
+
     def running(self, now: int) -> list[tuple[str, int]]:
         """The sales that haven't ended: pairs of id and when they begin (Unix seconds)."""
         redis = self._memory.redis
@@ -116,6 +143,7 @@ class Sales:
         pipeline = self._memory.redis.pipeline(transaction=False)
         pipeline.zadd(keys.SALES_BY_BEGIN, {sale.sale: sale.begins})
         pipeline.zadd(keys.SALES_BY_END, {sale.sale: sale.ends})
+        pipeline.hset(keys.SALES_NAMES, sale.sale, folded(sale.product))
         pipeline.sadd(keys.sales_of_partition(partition), sale.sale)
         pipeline.zadd(keys.merchant_sales(sale.merchant), {sale.sale: sale.begins})
         if is_elsewhere(sale.image):

@@ -8,7 +8,22 @@ from flask import Flask
 from storefront import cli
 from storefront.config import Config
 from storefront.shop import Shop
-from storefront.web import accounts, buying, faces, limits, metrics, ops, overseeing, pictures, selling, show, who
+from storefront.web import (
+    accounts,
+    assets,
+    buying,
+    faces,
+    limits,
+    metrics,
+    ops,
+    overseeing,
+    pictures,
+    selling,
+    show,
+    waiting,
+    watching,
+    who,
+)
 
 ROOT = Path(__file__).parents[2]
 LARGEST_BODY = 64 * 1024
@@ -39,9 +54,20 @@ def create_app(config: Config) -> Flask:
     who.init_app(app)
     limits.init_app(app, config)
     faces.init_app(app)
+    assets.init_app(app)
     ops.babel.init_app(app, locale_selector=ops.chosen_language)
     app.context_processor(ops.page_language)
-    for bp in (accounts.bp, selling.bp, buying.bp, overseeing.bp, pictures.bp, ops.bp, metrics.bp):
+    for bp in (
+        accounts.bp,
+        selling.bp,
+        watching.bp,
+        buying.bp,
+        waiting.bp,
+        overseeing.bp,
+        pictures.bp,
+        ops.bp,
+        metrics.bp,
+    ):
         app.register_blueprint(bp)
     cli.init_app(app)
     return app

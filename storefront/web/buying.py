@@ -8,7 +8,7 @@ from flask_babel import gettext
 from storefront.domain.errors import Malformed
 from storefront.services import buying, paying
 from storefront.web import show
-from storefront.web.faces import go_back_to, is_program, reply, say, shop, submitted
+from storefront.web.faces import InvalidForm, go_back_to, is_program, reply, say, shop, submitted
 from storefront.web.forms import EmptyForm
 from storefront.web.limits import by_account, limiter
 from storefront.web.who import shopper
@@ -18,12 +18,18 @@ bp = Blueprint("buying", __name__)
 LONGEST_KEY = 255
 
 
+@bp.url_value_preprocessor
+def return_to_the_button(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Whoever presses a button and is refused, be it at the door, is led back to the page that has it."""
+    if request.method == "POST" and values:
+        go_back_to(url_for(".order" if "order_id" in values else "selling.sale", **values))
+
+
 @bp.post("/miaosha/<product:product>")
 @limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
 @limiter.limit(lambda: shop().config.limit_buy_address)
 def buy(product: str) -> Any:
     """Buy one unit."""
-    go_back_to(url_for("selling.sale", product=product))
     asking = shopper()
     checked_nothing_else()
     purchase = buying.buy(shop(), asking, product, idempotency_key())
@@ -56,30 +62,36 @@ def idempotency_key() -> str:
 
 @bp.get("/orders")
 def orders() -> Any:
-    """The shopper's orders."""
-    found, following = buying.orders_of(shop(), shopper(), show.cursor())
+    """The shopper's orders, all or those in one state."""
+    asking, state = shopper(), request.args.get("state", "")
+    if state and state not in buying.STATES:
+        raise InvalidForm({"state": [gettext("Choose one of these: %(choices)s.", choices=", ".join(buying.STATES))]})
+    found, following = buying.orders_of(shop(), asking, state, request.args.get("cursor", ""))
+    narrowed = {"state": state} if state else {}
     answer = {
         "orders": [show.order_for_programs(order) for order in found],
-        "next": url_for(".orders", cursor=following, _external=True) if following else None,
+        "next": url_for(".orders", **narrowed, cursor=following, _external=True) if following else None,
     }
-    return reply(answer, page="orders.html", orders=found, next_cursor=following, now=show.now())
+    return reply(
+        answer, page="orders.html", orders=found, state=state, narrowed=narrowed, next_cursor=following, now=show.now()
+    )
 
 
 @bp.get("/orders/<order_id>")
 def order(order_id: str) -> Any:
-    """One order."""
+    """One order. Paid, it is a receipt."""
     found = buying.order_of(shop(), shopper(), order_id)
-    return reply(show.order_for_programs(found), page="order.html", order=found, now=show.now())
+    sale = shop().sales.get(found.sale)
+    return reply(show.order_for_programs(found), page="order.html", order=found, sale=sale, now=show.now())
 
 
 @bp.post("/orders/<order_id>/pay")
 @limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
 def pay(order_id: str) -> Any:
     """Pay an order."""
-    go_back_to(url_for(".order", order_id=order_id))
     asking = shopper()
     checked_nothing_else()
-    found = paying.pay(shop(), asking, order_id)
+    found = paying.pay(shop(), asking, order_id, repeatable=bool(idempotency_key()))
     say(gettext("Paid. Thank you!") if found.amount else gettext("Confirmed. Thank you!"))
     return reply(show.order_for_programs(found), then=url_for(".order", order_id=order_id))
 
@@ -88,7 +100,6 @@ def pay(order_id: str) -> Any:
 @limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
 def cancel(order_id: str) -> Any:
     """Cancel an unpaid order."""
-    go_back_to(url_for(".order", order_id=order_id))
     asking = shopper()
     checked_nothing_else()
     found = paying.cancel(shop(), asking, order_id)

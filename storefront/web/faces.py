@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request, url_for
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_babel import gettext
 from flask_limiter import RateLimitExceeded
 from flask_wtf import FlaskForm
@@ -353,28 +352,13 @@ def bound_body() -> None:
         request.environ["CONTENT_LENGTH"] = str(len(body))
 
 
-def same_for_all(response: Response) -> Response:
-    """``response``, which doesn't depend on who asks, for caches that many share: no cookie goes along with it."""
-    g.same_for_all = True
-    return response
-
-
-class Sessions(SecureCookieSessionInterface):
-    """Sessions as Flask keeps them, but left alone by what is the same for all."""
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """See ``SessionInterface``."""
-        if "same_for_all" not in g:
-            super().save_session(app, session, response)
-
-
 def pictures_from_anywhere() -> None:
     """Let the page that answers this request show pictures of other hosts. Most pages must not."""
     g.pictures_from = " http: https:"
 
 
 def _add_headers(response: Response) -> Response:
-    if "same_for_all" not in g:
+    if not response.cache_control.public:
         response.vary.update(["Accept", "Accept-Language", "Authorization", "Cookie"])
         response.headers.setdefault("Cache-Control", "private, no-cache")
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -386,7 +370,6 @@ def _add_headers(response: Response) -> Response:
 
 def init_app(app: Flask) -> None:
     """Give ``app`` its two faces."""
-    app.session_interface = Sessions()
     app.after_request(_add_headers)
     csrf.init_app(app)
     app.before_request(_check_sender)

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, send_file
 
 from storefront.domain.errors import NoSuchPage
-from storefront.web.faces import same_for_all, shop
+from storefront.web.faces import shop
 from storefront.web.limits import limiter
 
 bp = Blueprint("pictures", __name__)
@@ -21,5 +21,6 @@ def picture(file: str) -> Any:
     if path is None:
         raise NoSuchPage
     response = send_file(path, mimetype="image/webp", max_age=YEAR)
+    response.cache_control.public = True
     response.cache_control.immutable = True
-    return same_for_all(response)
+    return response

@@ -7,7 +7,7 @@ from flask_babel import gettext
 
 from storefront.domain.errors import NotAMerchant
 from storefront.domain.sale import Sale
-from storefront.services import buying, overseeing, selling
+from storefront.services import buying, overseeing, selling, waiting
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import show
 from storefront.web.faces import checked, reply, shop, submitted
@@ -34,30 +34,39 @@ def let_pictures_in() -> None:
 
 @bp.get("/")
 def home() -> Any:
-    """The sales: live, upcoming, ended."""
-    window = selling.shop_window(shop(), show.cursor())
-    now = shop().memory.now_ms() / 1000
+    """The sales, or those that are searched for: live, upcoming, ended."""
+    cursor, wanted = show.cursor(), show.search()
+    window = selling.shop_window(shop(), cursor, wanted)
+    looks = [*window.live, *window.upcoming, *window.ended]
     answer = {
-        "sales": [show.sale_for_programs(sale, now) for sale in [*window.live, *window.upcoming, *window.ended]],
-        "next": url_for(".home", cursor=window.next_cursor, _external=True) if window.next_cursor else None,
+        **({"found": window.found} if wanted else {}),
+        "sales": [show.sale_for_programs(look.sale, look.now) for look in looks],
+        "next": url_for(".home", q=wanted or None, cursor=window.next_cursor, _external=True)
+        if window.next_cursor
+        else None,
     }
-    return reply(answer, page="home.html", window=window, now=now)
+    return reply(answer, page="home.html", window=window, now=window.now, wanted=wanted, first=not cursor)
 
 
 @bp.get("/miaosha/<product:product>")
 def sale(product: str) -> Any:
     """One sale."""
-    found = selling.sale_of(shop(), product)
-    now = shop().memory.now_ms() / 1000
+    look = selling.look_at(shop(), product)
+    found = look.sale
     asking = someone()
     held = buying.orders_held(shop(), asking, found.id) if asking else []
+    place = waiting.place_of(shop(), asking, found) if asking else None
+    yours = {"your_orders": [order.id for order in held], "your_place": place}
     return reply(
-        {**show.sale_for_programs(found, now), "your_orders": [order.id for order in held]},
+        {**show.sale_for_programs(found, look.now), **yours},
         page="sale.html",
         sale=found,
-        phase=found.phase(now),
-        now=now,
+        phase=look.phase,
+        now=look.now,
         held=held,
+        place=place,
+        offer_window=shop().config.offer_window,
+        last=buying.last_order(shop(), asking, found.id) if asking and not held else None,
         may_oversee=overseeing.may_oversee(shop(), asking, found),
         once=show.new_key(),
     )

@@ -3,15 +3,16 @@
 Filters take the template's context only so that Jinja doesn't compute them once, in the first reader's language.
 """
 
+import math
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from babel.numbers import get_currency_precision
 from flask import Flask, request, url_for
-from flask_babel import format_currency, format_datetime, gettext
+from flask_babel import format_currency, format_datetime, format_timedelta, gettext
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from werkzeug.routing import PathConverter
@@ -20,9 +21,9 @@ from storefront.domain import text
 from storefront.domain.errors import Malformed
 from storefront.domain.order import Order
 from storefront.domain.picture import Picture
-from storefront.domain.sale import Sale
+from storefront.domain.sale import Look, Sale
 from storefront.services import pictures
-from storefront.web.faces import sentence_of, shop
+from storefront.web.faces import InvalidForm, sentence_of, shop
 
 
 class ProductConverter(PathConverter):
@@ -46,6 +47,17 @@ def cursor() -> int:
     if not (given.isascii() and given.isdigit() and len(given) < 10):
         raise Malformed
     return int(given)
+
+
+LONGEST_SEARCH = 100
+
+
+def search() -> str:
+    """What is searched for, from the query; empty for nothing. Raises InvalidForm."""
+    wanted = text.normal(request.args.get("q", ""))
+    if len(wanted) > LONGEST_SEARCH:
+        raise InvalidForm({"q": [gettext("This is too long: %(max)d characters at most.", max=LONGEST_SEARCH)]})
+    return wanted
 
 
 def new_key() -> str:
@@ -94,6 +106,15 @@ def moment(_: Context, seconds: float) -> str:
 
 
 @pass_context
+def relative(_: Context, seconds: float, moment_now: float) -> str:
+    """How long ago a moment was, or in how long it will be, in words; both in Unix seconds."""
+    left = math.floor(seconds - moment_now)
+    unit = next((unit for unit in (86400, 3600, 60) if abs(left) >= 2 * unit), 1)
+    whole = timedelta(seconds=int(left / unit) * unit)  # cut, so that nobody is promised more time than there is
+    return str(format_timedelta(whole, threshold=2, add_direction=True))
+
+
+@pass_context
 def span(_: Context, seconds: int) -> str:
     """A length of time in words."""
     if seconds % 3600 == 0:
@@ -125,7 +146,7 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
     ``image`` is the address of the picture in this shop; as long as it isn't stored, or if it never can be, it is what
     was given.
     """
-    terms, units = sale.terms, sale.units
+    terms = sale.terms
     picture = picture_of(sale.id, terms.image)
     return {
         "name": terms.product,
@@ -141,15 +162,39 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
         "merchant": sale.merchant_name or None,
         "sale": sale.id,
         "state": sale.phase(moment_now).value,
-        "units": {
-            "total": units.total,
-            "left": units.left,
-            "reserved": units.reserved,
-            "unpaid": units.unpaid,
-            "paid": units.paid,
-            "expired": units.expired,
+        "units": _units(sale),
+        "links": {
+            "self": url_for("selling.sale", product=terms.product, _external=True),
+            "status": url_for("watching.status", sale_id=sale.id, _external=True),
+            "reminder": url_for("watching.remind", sale_id=sale.id, _external=True),
+            "waitlist": url_for("waiting.place", sale_id=sale.id, _external=True),
         },
-        "links": {"self": url_for("selling.sale", product=terms.product, _external=True)},
+        "waiting": sale.waiting,
+    }
+
+
+def _units(sale: Sale) -> dict[str, int]:
+    units = sale.units
+    return {
+        "total": units.total,
+        "left": units.left,
+        "reserved": units.reserved,
+        "unpaid": units.unpaid,
+        "paid": units.paid,
+        "expired": units.expired,
+    }
+
+
+def status_for_programs(look: Look) -> dict[str, Any]:
+    """What changes of a sale, as JSON. No clock in it: the same state must be the same bytes."""
+    terms = look.sale.terms
+    return {
+        "sale": look.sale.id,
+        "state": look.phase.value,
+        "time_begintokill": terms.begins,
+        "time_endkill": terms.ends,
+        "units": _units(look.sale),
+        "waiting": look.sale.waiting,
     }
 
 
@@ -181,6 +226,7 @@ def order_for_programs(order: Order) -> dict[str, Any]:
         "pay_by": rfc3339(order.pay_by),
         "amount": order.amount,
         "currency": order.currency,
+        "charge": order.charge or None,
         "refund": order.refund or None,
         "links": {"self": here, "pay": f"{here}/pay", "cancel": f"{here}/cancel"},
     }
@@ -191,4 +237,4 @@ def init_app(app: Flask) -> None:
     app.url_map.converters["product"] = ProductConverter
     app.url_map.merge_slashes = False
     app.jinja_env.globals.update(picture_of=picture_of, address_of=address_of, fault_of=sentence_of)
-    app.jinja_env.filters.update(money=money, moment=moment, span=span, rfc3339=rfc3339)
+    app.jinja_env.filters.update(money=money, moment=moment, relative=relative, span=span, rfc3339=rfc3339)

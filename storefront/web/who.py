@@ -6,7 +6,8 @@ So no JSON call can be forged from another site, and a form needs its CSRF token
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, g, session
+from flask import Flask, Response, g, session
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from storefront.domain.account import Account
@@ -91,8 +92,18 @@ def recognise() -> None:
         g.asking = session.get("_user_id", "").partition(" ")[0] or None
 
 
+class Sessions(SecureCookieSessionInterface):
+    """Flask's sessions, but what is the same for everybody (``Cache-Control: public``) says nothing of anybody's."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """See ``SessionInterface``."""
+        if not response.cache_control.public:
+            super().save_session(app, session, response)
+
+
 def init_app(app: Flask) -> None:
     """Let ``app`` know its visitors."""
+    app.session_interface = Sessions()
     login_manager.init_app(app, add_context_processor=False)
     app.before_request(recognise)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from storefront.domain.account import Account
 from storefront.local.shop import LocalShop
@@ -22,16 +22,24 @@ PASSWORD = "secret123"
 Visitor = Callable[..., Page]
 
 
+def launch(playwright: Playwright) -> Browser:
+    """Start the system's Chromium. Raises FileNotFoundError if there is none."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        raise FileNotFoundError(NO_BROWSER)
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return playwright.chromium.launch(executable_path=program, args=QUIET + sandbox)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(NO_BROWSER)
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         expect.set_options(timeout=15_000)
-        started = playwright.chromium.launch(executable_path=program, args=QUIET + sandbox)
+        try:
+            started = launch(playwright)
+        except FileNotFoundError as fault:
+            pytest.skip(str(fault))
         yield started
         started.close()
 

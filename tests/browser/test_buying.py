@@ -219,6 +219,70 @@ def test_an_order_that_is_being_placed_waits_and_then_asks_for_the_payment(
         expect(page.locator("#announcer")).to_have_text("Your order is placed.")
 
 
+def test_an_order_that_is_being_placed_can_be_looked_at_again_though_the_script_did_not_come(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
+    real_shop: LocalShop,
+) -> None:  # fmt: skip
+    sale, page = a_sale(), visitor()
+    page.route("**/shop.js*", lambda route: route.abort())
+    log_in(page, somebody())
+    page.goto(address(sale))
+    worker = real_shop.processes["orders"].pid
+    assert worker
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        page.get_by_role("button", name="Buy now").click()
+        expect(page.get_by_role("link", name="Check status")).to_be_visible()
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    until(page, "#pay", script=False)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_receipt_prints_black_on_white_on_one_sheet(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
+    shop: Shop, scheme: str,
+) -> None:  # fmt: skip
+    account, sale, page = somebody(), a_sale(product="长" * 100 + unique("名")), visitor(color_scheme=scheme)
+    order = buying.buy(shop, account, sale.product).order
+    paying.pay(shop, account, order)
+    log_in(page, account)
+    page.goto(f"/orders/{order}")
+    page.evaluate("window.print = () => { window.printed = true; }")
+    page.get_by_role("button", name="Print the receipt").click()
+    assert page.evaluate("window.printed")
+    sheet = page.pdf(format="A4")
+    assert len(re.findall(rb"/Type /Page\b", sheet)) == 1
+    page.emulate_media(media="print")
+    expect(page.locator(".letterhead")).to_be_visible()
+    expect(page.get_by_role("button", name="Print the receipt")).to_be_hidden()
+    assert page.locator(".panel").evaluate("panel => getComputedStyle(panel).color") == "rgb(29, 27, 26)"
+    plain = visitor(script=False)
+    log_in(plain, account)
+    plain.goto(f"/orders/{order}")
+    expect(plain.get_by_text("This page is your receipt.")).to_be_visible()
+    expect(plain.get_by_role("button", name="Print the receipt")).to_be_hidden()
+
+
+@SCRIPT
+def test_a_pay_button_that_is_pressed_again_is_no_fault(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
+    shop: Shop, script: bool,
+) -> None:  # fmt: skip
+    account, page = somebody(), visitor(script=script)
+    order = buying.buy(shop, account, a_sale().product).order
+    buying.placed_order_of(shop, account, order)
+    log_in(page, account)
+    stale = page.context.new_page()
+    for tab in (page, stale):
+        tab.goto(f"/orders/{order}")
+    page.locator("#pay").dblclick()  # without script the browser drops the first answer
+    expect(page.locator("#messages")).to_have_text("Paid. Thank you!")
+    stale.locator("#pay").click()
+    expect(stale.locator("#messages")).to_have_text("Paid. Thank you!")
+    expect(stale.get_by_role("heading", name="Paid")).to_be_visible()
+
+
 def test_a_listener_hears_milestones_and_not_every_second(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
     sale, page = a_sale(begins=33, ends=3600), visitor()
     page.goto(address(sale))
@@ -243,3 +307,25 @@ def test_every_end_of_a_sale_says_why_there_is_nothing_to_buy(
     page.goto(address(over))
     expect(page.locator("main")).to_contain_text("秒杀已于")
     expect(page.locator("#buy")).to_have_count(0)
+
+
+def test_who_waits_is_told_on_the_page_when_a_unit_is_theirs(
+    visitor: Visitor,
+    log_in: Callable[..., None],
+    shop: Shop,
+    somebody: Callable[..., Account],
+    a_sale: Callable[..., Sale],
+) -> None:
+    sale, buyer, waiter = a_sale(), somebody(), somebody()
+    bought = buying.buy(shop, buyer, sale.product)
+    page = visitor(width=390)
+    log_in(page, waiter)
+    page.goto(f"/miaosha/{sale.product}")
+    page.get_by_role("button", name="Join the waitlist").click()
+    expect(page.get_by_text("You are at place 1 of 1")).to_be_visible()
+    paying.cancel(shop, buyer, bought.order)
+    expect(page.locator("#buy", has_text="Pay CN¥10.00")).to_be_visible()  # without a reload by hand
+    expect(page).to_have_title(re.compile("^Pay now"))
+    page.locator("#buy", has_text="Pay CN¥10.00").click()
+    page.locator("#pay").click()
+    expect(page.get_by_role("heading", name="Paid")).to_be_visible()

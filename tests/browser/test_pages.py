@@ -74,7 +74,8 @@ def street(shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., S
         **{name: f"/orders/{order}" for name, order in orders.items()},
         "dashboard": "/dashboard", "dashboard of a sale": f"/dashboard/{own.id}?live=0",
         "dashboard of a free sale": f"/dashboard/{own_free.id}?live=0",
-        "account": "/account", "create": "/createmiaosha", "no orders": "/orders?cursor=1000",
+        "account": "/account",
+        "create": "/createmiaosha", "no orders": "/orders?state=ended&cursor=" + orders["pending"],
         "register, wrong": "/register", "create, wrong": "/createmiaosha",
     })  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The steady load: shoppers who buy, pay and cancel over HTTP, and who write down what they were told.
+"""The steady load: shoppers who buy, wait, pay and cancel over HTTP, and who write down what they were told.
 
 What they were told is the measure of everything: the shop may lose what it likes inside, but no word that it gave.
 """
@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
+from storefront.domain.errors import AllHeld
 from storefront.domain.sale import Sale
 from storefront.services import accounts
 from storefront.shop import Shop
@@ -32,10 +33,16 @@ PAY, PAY_LATE, CANCEL = 0.05, 0.10, 0.45
 """Of those who got a unit, up to the first share pay at once, up to the second in the last second of their time, up to
 the third cancel at once; the rest let the order expire."""
 
+WAIT = 0.1
+"""Of those who find every unit held, this share joins the waitlist. They let what they are offered expire."""
+
 
 @dataclass(frozen=True)
 class Deed:
-    """What a shopper asked for and was told. ``status`` is 0 where no answer came; ``ended`` by ``time.monotonic``."""
+    """What a shopper asked for and was told. ``status`` is 0 where no answer came; ``ended`` by ``time.monotonic``.
+
+    ``code`` is that of a refusal, or "waits" for one who was told their place on the waitlist.
+    """
 
     act: str
     shopper: str
@@ -130,6 +137,8 @@ class Crowd:
     def _buy(self, shopper: Shopper, sale: Sale, fate: float, door: http.client.HTTPConnection) -> None:
         bought = self._do(door, "buy", shopper, sale.id, f"/miaosha/{quote(sale.product, safe='')}")
         if not bought.sold:
+            if bought.code == AllHeld.code and fate < WAIT:
+                self._do(door, "join", shopper, sale.id, f"/sales/{sale.id}/waitlist")
             return
         if fate < PAY:
             self._settle("pay", shopper, bought, door)
@@ -147,7 +156,8 @@ class Crowd:
         self, door: http.client.HTTPConnection, act: str, shopper: Shopper, sale: str, path: str, order: str = ""
     ) -> Deed:
         status, answer = _ask(door, path, shopper.token)
-        code, order = answer.get("code", ""), answer.get("order", order)
+        code = "waits" if answer.get("place") else answer.get("code", "")
+        order = answer.get("order", order)
         deed = Deed(act, shopper.id, sale, status, code, order, time.monotonic())
         self.deeds.append(deed)
         return deed

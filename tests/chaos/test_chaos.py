@@ -66,6 +66,16 @@ def test_an_order_told_twice_and_a_shopper_with_two_orders_are_breaches() -> Non
     assert not verdict.sold_twice(story(("order", pending)), [YES])
 
 
+def test_a_waiter_who_was_forgotten_is_a_breach() -> None:
+    waits = Deed("join", "anna", "sale", 200, "waits", "", 1.0)
+    assert verdict.forgotten(story(), [waits])
+    offered = story(("offered", ReplayedOrder(OrderState.EXPIRED, "anna")))
+    assert not verdict.forgotten(offered, [waits])
+    assert verdict.forgotten(offered, [waits, replace(YES, order="offered")])
+    offered.waiting["sale"] = {"anna"}
+    assert not verdict.forgotten(offered, [waits, replace(YES, order="offered")])
+
+
 def test_more_live_orders_than_units_at_any_time_are_a_breach() -> None:
     assert verdict.oversold(story(most_live=2), [SALE])
     assert not verdict.oversold(story(most_live=1), [SALE])

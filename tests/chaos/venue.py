@@ -27,6 +27,7 @@ from tests.chaos.sentinels import ReplicatedRedis
 from tests.conftest import SETTINGS, config_of, unique
 
 PAYMENT_WINDOW = 15
+OFFER_WINDOW = 5
 SEND_TIMEOUT = 1.0
 BACK_WITHIN = 60.0
 """Seconds within which the shop must sell again, and every leaked unit must be back, once a fault's cause has ended."""
@@ -117,6 +118,7 @@ def opened(kind: Kind, folder: Path) -> Iterator[Venue]:
         env = {
             **SETTINGS,
             "STOREFRONT_PAYMENT_WINDOW": str(PAYMENT_WINDOW),
+            "STOREFRONT_OFFER_WINDOW": str(OFFER_WINDOW),
             "STOREFRONT_SEND_TIMEOUT": str(SEND_TIMEOUT),
             "STOREFRONT_REPLICAS": str(kind.replicas),
         }

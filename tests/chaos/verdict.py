@@ -27,6 +27,7 @@ class Story:
 
     orders: dict[str, ReplayedOrder] = field(default_factory=dict)
     sale_of: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, set[str]] = field(default_factory=dict)
     most_live: Counter[str] = field(default_factory=Counter)
     lines: int = 0
 
@@ -48,6 +49,7 @@ def judge(shop: Shop, sales: Sequence[Sale], deeds: Sequence[Deed], excused: Col
     story = told_by_the_ledger(shop, sales)
     breaches = [
         *words_broken(story, deeds),
+        *forgotten(story, deeds),
         *sold_twice(story, deeds),
         *oversold(story, sales),
         *money_kept(story),
@@ -84,6 +86,7 @@ def told_by_the_ledger(shop: Shop, sales: Sequence[Sale]) -> Story:
                             story.most_live[record.sale] = max(story.most_live[record.sale], len(live[record.sale]))
             for sale in wanted & replay.sales.keys():
                 story.orders |= replay.sales[sale].orders
+                story.waiting[sale] = set(replay.sales[sale].waiting)
                 story.sale_of |= dict.fromkeys(replay.sales[sale].orders, sale)
     return story
 
@@ -106,6 +109,23 @@ def words_broken(story: Story, deeds: Sequence[Deed]) -> list[str]:
         elif deed.act == "buy" and deed.code == "limit_reached" and state is None:
             found.append(f"order {deed.order} was said to stand in the way; in the ledger it is missing")
     return found
+
+
+def forgotten(story: Story, deeds: Sequence[Deed]) -> list[str]:
+    """Shoppers who were told that they wait, and neither do nor got an order that way."""
+    told = {deed.order for deed in deeds if deed.sold}
+    served = {
+        (story.sale_of[order_id], order.shopper)
+        for order_id, order in story.orders.items()
+        if order.state in KEPT and order_id not in told
+    }
+    return [
+        f"shopper {deed.shopper} was told that they wait for {deed.sale}; the ledger knows nothing of it"
+        for deed in deeds
+        if deed.code == "waits"
+        and deed.shopper not in story.waiting.get(deed.sale, ())
+        and (deed.sale, deed.shopper) not in served
+    ]
 
 
 def sold_twice(story: Story, deeds: Sequence[Deed]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .invariants import harm, unlike_a_replay, went_back
+from .invariants import harm, unfair, unlike_a_replay, went_back
 from .reductions import reduced
 from .steps import is_quiet, steps
 from .world import MENDING, Size, Step, World, start
@@ -31,8 +31,13 @@ class Buying(NamedTuple):
         """What somebody suffers, or where Redis and a replay of the ledger disagree."""
         cut = self._was_cut(world)
         if self._is_broken():
-            return harm(world, cut=cut)
-        return harm(world, cut=cut) or went_back(before, world) or unlike_a_replay(world, self.size.off, cut=cut)
+            return harm(world, cut=cut) or unfair(before, world)
+        return (
+            unfair(before, world)
+            or harm(world, cut=cut)
+            or went_back(before, world)
+            or unlike_a_replay(world, self.size.off, cut=cut)
+        )
 
     def wrong_at_rest(self, world: World) -> str | None:
         """See ``invariants.harm``."""

@@ -2,7 +2,23 @@
 
 from functools import lru_cache
 
-from .world import ENDED, HELD, KEPT, LIVE, LOST, WHOLE, Ledger, Off, Redis, World, applied, relied_on, told_yes
+from .world import (
+    ENDED,
+    HELD,
+    KEPT,
+    LIVE,
+    LOST,
+    PLACED,
+    WHOLE,
+    Ledger,
+    Off,
+    Redis,
+    World,
+    applied,
+    relied_on,
+    told_yes,
+    waits,
+)
 
 
 @lru_cache(maxsize=1 << 20)
@@ -29,10 +45,17 @@ def harm(world: World, *, cut: bool, quiet: bool = False) -> str | None:
             state = redis.orders[i].state
             if state not in KEPT and not (cut and state == "promised" and not quiet):
                 return f"shopper {i} was told yes; the order is {state}"
-    if quiet and redis.signed != world.epoch:
+    return _left_behind(world) if quiet else None
+
+
+def _left_behind(world: World) -> str | None:
+    redis = world.redis
+    if redis.signed != world.epoch:
         return "the sale is stuck: nothing more happens, and it isn't signed"
-    if quiet and any(state in HELD for state, _ in redis.orders):
+    if any(state in HELD for state, _ in redis.orders):
         return "a unit leaked: nothing more happens, and a reservation stands"
+    if redis.stock and any(redis.orders[i].state != "released" for i in redis.waiting):  # see world.offer
+        return "a unit lies there, though somebody waits"
     return None
 
 
@@ -51,6 +74,8 @@ def unlike_a_replay(world: World, off: Off, *, cut: bool) -> str | None:
             return f"order {i} is {live.state}; a replay makes it {replayed.state}"
         if live.state in HELD and live.epoch != redis.signed:
             return f"order {i} is {live.state} since epoch {live.epoch}; signed is {redis.signed}"
+    if again.waiting != redis.waiting:
+        return f"{redis.waiting} wait; in a replay {again.waiting} do"
     if again.signed != redis.signed:
         return f"epoch {redis.signed} is signed; in a replay it is {again.signed}"
     return _broken_by_the_ledger(world, replay(world.base, world.ledger, off), cut=cut)
@@ -64,6 +89,9 @@ def _broken_by_the_ledger(world: World, truth: Redis, *, cut: bool) -> str | Non
         promised = cut and world.redis.orders[i].state == "promised"
         if truth.orders[i].state not in KEPT and not promised:
             return f"shopper {i} was told yes, or paid; the ledger makes the order {truth.orders[i].state}"
+    for i in waits(world):
+        if i not in truth.waiting and truth.orders[i].state not in KEPT and not (cut and i in world.redis.waiting):
+            return f"shopper {i} was told that they wait; the ledger knows nothing of it"
     return None
 
 
@@ -78,10 +106,24 @@ def went_back(before: World, after: World) -> str | None:
     return None
 
 
+def unfair(before: World, after: World) -> str | None:
+    """Who got a unit although somebody else waits, or waits on although they have one."""
+    for i in after.redis.waiting:
+        if after.redis.orders[i].state in PLACED:
+            return f"shopper {i} has an order, and waits on"
+    for i, (old, new) in enumerate(zip(before.redis.orders, after.redis.orders, strict=True)):
+        took = (old.state, new.state) == ("none", "reserved") and before.epoch == after.epoch
+        if took and before.redis.waiting and i not in before.redis.waiting:
+            return f"shopper {i} got a unit, although {before.redis.waiting} wait"
+    return None
+
+
 def ledger_knows(world: World, off: Off) -> bool:
     """Whether the ledger alone knows of every order that somebody relies on."""
     truth = replay(world.base, world.ledger, off)
-    return all(truth.orders[i].state in KEPT for i in relied_on(world))
+    return all(truth.orders[i].state in KEPT for i in relied_on(world)) and all(
+        i in truth.waiting or truth.orders[i].state in KEPT for i in waits(world)
+    )
 
 
 def _live(redis: Redis) -> int:

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from storefront.domain.account import Account, Profile
-from storefront.domain.ids import tag_of_product
+from storefront.domain.ids import repeatable_order_id, tag_of_product
 from storefront.domain.records import Opened, Signed
-from storefront.services import buying, paying, settling
+from storefront.services import buying, paying, settling, waiting
 from storefront.services.applying import GoBack, Partition, apply
 from storefront.stores import keys
 
 from .environment import PARTITION, Ground, Killed, Memory, UseCase
-from .promises import KEPT, View, broken_by_the_ledger, broken_in_redis, left_behind
+from .promises import KEPT, View, broken_by_the_ledger, broken_in_redis, forgotten, left_behind, placed, unserved
 
 PRODUCTS = ("lamp", "lamp", "lamp", "chair")
 SHOPPERS = tuple(Account(f"shopper{n}", Profile(f"Shopper {n}", 30, "", ""), "") for n in range(3))
@@ -27,6 +27,7 @@ HOUR = 3600
 MOST_IN_FLIGHT = 5
 MOST_DISASTERS = 8
 UNPAID = ("reserved", "releasing", "pending")
+WAIT_FOR_WORKER = ("pay", "cancel", "join", "leave")
 ROUNDS = 12
 """More than it can take until everything rests."""
 
@@ -52,6 +53,11 @@ class ShopMachine(RuleBasedStateMachine):
         self.limits: dict[str, int] = {}
         self.promised: dict[str, frozenset[str]] = {}
         self.bought: set[str] = set()
+        self.numbers: dict[str, int] = {}
+        """Order → its number, by when it was first seen."""
+        self.waits: dict[tuple[str, str], int] = {}
+        """Sale and shopper who was told that they wait → how many orders of theirs had been placed by then."""
+        self.leavers: set[tuple[str, str]] = set()
         self.view = View()
         self.draw: Callable[..., Any]
         self.disasters = 0
@@ -109,7 +115,13 @@ class ShopMachine(RuleBasedStateMachine):
 
     def buy(self, shopper: Account, product: str, key: str) -> None:
         """A shopper buys, up to where the shop waits for the ledger."""
+        sale = self.shop.sales.id_of(product)
+        order = repeatable_order_id(sale, shopper.id, key) if sale else ""
+        others_wait = sale and self.shop.sales.get(sale).waiting > 0  # type: ignore[union-attr]
+        known = self.redis.exists(keys.order(order))
         self._start("buy", partial(buying.buy, self.shop, shopper, product, key))
+        if others_wait and not known and self.redis.exists(keys.order(order)):
+            self._require([f"{shopper.id} got a unit of {sale} though others wait for it"])
 
     def _use(self) -> None:
         """A shopper pays for an order, or cancels it; one that isn't placed yet can only be cancelled."""
@@ -119,11 +131,26 @@ class ShopMachine(RuleBasedStateMachine):
         (owner,) = (one for one in SHOPPERS if one.id == self.view.orders[order]["shopper"])
         self._start(act.__name__, partial(act, self.shop, owner, order))
 
+    def _wait(self) -> None:
+        """A shopper joins a waitlist, or leaves it."""
+        shopper = self.draw(st.sampled_from(SHOPPERS), label="shopper")
+        sale = self.draw(st.sampled_from(sorted(self.view.sales)), label="sale")
+        leaves = shopper.id in self.view.waitlists.get(sale, []) and self.draw(SELDOM, label="leaves")
+        if leaves:
+            self.leavers.add((sale, shopper.id))
+            self._start("leave", partial(waiting.leave, self.shop, shopper, sale))
+        else:
+            self._start("join", lambda: (shopper.id, waiting.join(self.shop, shopper, sale)))
+
     def _has_room(self) -> bool:
         return len(self.ledger.flying) < MOST_IN_FLIGHT
 
     def _unpaid(self) -> list[str]:
-        return sorted(order for order, fields in self.view.orders.items() if fields.get("state") in UNPAID)
+        return self._in_order(order for order, fields in self.view.orders.items() if fields.get("state") in UNPAID)
+
+    def _in_order(self, orders: Iterable[str]) -> list[str]:
+        """As they were first seen: the ids of offers are random, and a run must be the same each time."""
+        return sorted(orders, key=self.numbers.__getitem__)
 
     def _start(self, name: str, act: Callable[[], Any]) -> None:
         self._go_on(UseCase(name, act))
@@ -148,6 +175,10 @@ class ShopMachine(RuleBasedStateMachine):
                 self.promised.setdefault(answer.order, KEPT)
             case "pay" | "cancel":
                 self.promised[answer.id] = frozenset({str(answer.state)})
+            case "join" if answer[1].place:
+                shopper, sale = answer[0], answer[1].sale.id
+                applied = int(self.shop.memory.field(keys.sale(sale), "position") or 0)
+                self.waits[sale, shopper] = placed(self.ledger.replays[applied].sales[sale], shopper)
 
     def _able(self) -> list[UseCase]:
         """Those who may go on. Whoever waits for the worker too isn't let on before the worker was there."""
@@ -155,7 +186,7 @@ class ShopMachine(RuleBasedStateMachine):
         return [
             use
             for use in self.waiting
-            if use.is_recorded() and (use.name not in ("pay", "cancel") or applied >= use.needs)
+            if use.is_recorded() and (use.name not in WAIT_FOR_WORKER or applied >= use.needs)
         ]
 
     def _somebody_goes_on(self) -> None:
@@ -238,7 +269,7 @@ class ShopMachine(RuleBasedStateMachine):
 
     def _time_passes(self) -> None:
         """The time comes to look at an order; the sweep looks."""
-        order = self.draw(st.sampled_from(sorted(self.view.agenda)), label="order")
+        order = self.draw(st.sampled_from(self._in_order(self.view.agenda)), label="order")
         sale = self.view.orders[order]["sale"]
         self.redis.zadd(keys.agenda(sale), {order: 0}, xx=True)
         self._start("sweep", partial(settling.sweep_sale, self.shop, sale))
@@ -268,8 +299,13 @@ class ShopMachine(RuleBasedStateMachine):
         """In every state."""
         self.memory.keep()
         self.view = View.of(self.redis)
+        new = [(fields.get("shopper", ""), order) for order, fields in self.view.orders.items()]
+        for _, order in sorted(new):
+            self.numbers.setdefault(order, len(self.numbers))
         self._require(broken_in_redis(self.view, self.ledger.replays))
         self._require(broken_by_the_ledger(self.ledger.replays[-1], self.promised, self.limits))
+        waits = {key: before for key, before in self.waits.items() if key not in self.leavers}
+        self._require(forgotten(self.ledger.replays[-1], waits))
 
     def _require(self, broken: Iterable[str]) -> None:
         found = list(broken)
@@ -298,7 +334,8 @@ class ShopMachine(RuleBasedStateMachine):
                 break
         charges, refunds = self.ground.money()
         self._require(left_behind(self.view, charges, refunds))
-        listed = {order.id for one in SHOPPERS for order in self.shop.orders.of_shopper(one.id, 0, 100)}
+        self._require(unserved(self.view, self.limits))
+        listed = {order for one in SHOPPERS for order in self.shop.orders.of_shopper(one.id, 100) or ()}
         placed = {order for order in self.bought if self.view.orders[order]["state"] != "cancelled"}
         self._require(f"order {order} is in nobody's list" for order in sorted(placed - listed))
         if not self.shop.is_open():
@@ -327,6 +364,7 @@ DEEDS: list[tuple[str, int, Callable[[ShopMachine], Any]]] = [
     ("_run_smoothly", 1, lambda _: True),
     ("_somebody_goes_on", 3, ShopMachine._able),
     ("_time_passes", 3, lambda now: now.view.agenda),
+    ("_wait", 2, lambda now: now._has_room() and now.view.sales),
     ("_use", 3, lambda now: now._has_room() and now._unpaid()),
     ("_worker_works", 5, lambda now: now.ledger.lines),
 ]

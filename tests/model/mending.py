@@ -35,6 +35,7 @@ from .world import (
     World,
     applied,
     relied_on,
+    waits,
 )
 
 
@@ -43,7 +44,9 @@ def cuts(world: World, size: Size) -> Iterator[Step]:
 
     A worker may have read of it what is lost. What Redis had applied by then can't do anything while it is read twice.
     """
-    if not world.cuts or not all(_stands(world, i) for i in relied_on(world)):
+    redis = world.redis
+    known = all(i in redis.waiting or redis.orders[i].state in KEPT for i in waits(world))
+    if not world.cuts or not known or not all(_stands(world, i) for i in relied_on(world)):
         return
     for end in range(len(world.ledger)):
         if replay(world.base, world.ledger[:end], size.off).signed < 0:
@@ -89,8 +92,8 @@ def mending(world: World, size: Size) -> Iterator[Step]:
         if mend.writes:
             record, *rest = mend.writes
             after = world._replace(ledger=(*world.ledger, record))
-            who = "ledger" if mend.epoch == world.epoch else "late"
-            yield f"{who}: {record} arrives", with_mends(after, (*others, mend._replace(writes=tuple(rest))))
+            who = "ledger: the mending's" if mend.epoch == world.epoch else "late:"
+            yield f"{who} {record} arrives", with_mends(after, (*others, mend._replace(writes=tuple(rest))))
         elif mend.epoch == world.epoch and mend.writes is None:
             wrote = mend._replace(writes=_written(redis, mend, off))
             yield "worker: writes what Redis knows", with_mends(world, (*others, wrote))
@@ -121,6 +124,7 @@ def _written(redis: Redis, mend: Mend, off: Off) -> tuple[Record, ...]:
     return (
         Record("Mending", NOBODY, mark, number=mend.number),
         *(Record("Restored", i, mark, state=state) for i, state in known if "restore" not in off),
+        *(Record("Joined", i) for i in redis.waiting if redis.orders[i].state not in HELD and "restore" not in off),
         Record("Signed", NOBODY, mend.epoch, mark),
     )
 

@@ -32,10 +32,13 @@ CUTS = {
     "reserve says yes only in the epoch that is signed": Cut(
         "reserve", "if sale[1] ~= epoch then return {'recovering'} end"
     ),
-    "reserve counts what the shopper holds": Cut("reserve", "hold(KEYS[2], ARGV[2], ARGV[1])"),
-    "reserve has the sweep look at the reservation": Cut(
-        "reserve", "redis.call('ZADD', KEYS[4], now + ARGV[4], ARGV[1])"
+    "reserve counts what the shopper holds": Cut(EVERY, "  hold(buyers, shopper, order)\n"),
+    "reserve has the sweep look at the reservation": Cut(EVERY, "redis.call('ZADD', agenda, now + doubt_ms, order)"),
+    "reserve leaves what came back to those who wait": Cut(
+        "reserve", "if tonumber(sale[11] or 0) > 0 then return {'all_held'} end"
     ),
+    "an offer is made only in the epoch that is signed": Cut("offer", "sale[1] ~= epoch or "),
+    "whoever gets an order waits no more": Cut("apply_requested", "leave_waitlist(KEYS[1], KEYS[5], KEYS[6], ARGV[5])"),
     "confirm says yes only to what stands": Cut("confirm", "return 'gone'", "return 'standing'"),
     "the sweep marks what it releases": Cut("due", "redis.call('HSET', key, 'state', 'releasing')"),
     "a release of an unknown order leaves a tombstone": Cut(

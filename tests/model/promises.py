@@ -7,12 +7,12 @@ line with the scripts), plus the reservations that the ledger doesn't know yet.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from redis import Redis
 
 from storefront.domain.order import PLACING
-from storefront.domain.replay import LIVE, Replay, ReplayedOrder
+from storefront.domain.replay import LIVE, Replay, ReplayedOrder, ReplayedSale
 from storefront.stores import keys
 
 KEPT = frozenset({"pending", "paid", "expired", "cancelled"})
@@ -25,6 +25,8 @@ class View:
 
     sales: dict[str, dict[str, str]] = field(default_factory=dict)
     buyers: dict[str, dict[str, str]] = field(default_factory=dict)
+    waitlists: dict[str, list[str]] = field(default_factory=dict)
+    waiters: dict[str, dict[str, str]] = field(default_factory=dict)
     orders: dict[str, dict[str, str]] = field(default_factory=dict)
     agenda: dict[str, float] = field(default_factory=dict)
     """Of all sales: order → when the sweep must look at it."""
@@ -37,25 +39,27 @@ class View:
         pipeline = redis.pipeline(transaction=False)
         pipeline.hgetall(keys.ANOMALIES)
         for name in names:
-            match name.split(":"):
-                case [_, "agenda", _]:
+            match name.split(":")[1]:
+                case "agenda":
                     pipeline.zrange(name, 0, -1, withscores=True)
-                case [_, "product", _]:
+                case "waitlist":
+                    pipeline.zrange(name, 0, -1)
+                case "product":
                     pipeline.get(name)
                 case _:
                     pipeline.hgetall(name)
         anomalies, *contents = pipeline.execute()
         view = cls(anomalies=anomalies)
+        by_kind: dict[str, dict[str, Any]] = {
+            "sale": view.sales, "buyers": view.buyers, "order": view.orders,
+            "waitlist": view.waitlists, "waiters": view.waiters,
+        }  # fmt: skip
         for name, content in zip(names, contents, strict=True):
-            match name.split(":"):
-                case [_, "sale", sale]:
-                    view.sales[sale] = content
-                case [_, "buyers", sale]:
-                    view.buyers[sale] = content
-                case [_, "order", order]:
-                    view.orders[order] = content
-                case [_, "agenda", _]:
-                    view.agenda |= dict(content)
+            _, kind, of = name.split(":")
+            if kind == "agenda":
+                view.agenda |= dict(content)
+            elif kind in by_kind:
+                by_kind[kind][of] = content
         return view
 
     def orders_of(self, sale: str) -> dict[str, dict[str, str]]:
@@ -75,6 +79,11 @@ def broken_in_redis(view: View, replays: list[Replay]) -> Iterator[str]:
         yield from _misheld(sale, int(fields["limit"]), view.buyers.get(sale, {}), orders)
         replay = replays[int(fields.get("position", 0))]
         yield from _unlike_a_replay(replay, fields["signed"], orders, _orders_of(replay, sale))
+        waiting = view.waitlists.get(sale, [])
+        if waiting != (told := list(replay.sales[sale].waiting) if sale in replay.sales else []):
+            yield f"{waiting} wait for {sale}; in a replay it is {told}"
+        if set(waiting) != view.waiters.get(sale, {}).keys() or len(waiting) != int(fields["waiting"]):
+            yield f"{waiting} wait for {sale}, which counts {fields['waiting']}: {view.waiters.get(sale)}"
     for order, fields in view.orders.items():
         if order not in view.agenda and (fields.get("state") in {*PLACING, "pending"} or fields.get("refund") == "due"):
             yield f"order {order} is {_words(fields)}, and the sweep will never look at it"
@@ -151,6 +160,28 @@ def broken_by_the_ledger(replay: Replay, promised: dict[str, frozenset[str]], li
     for order, allowed in promised.items():
         if order not in known or known[order].state not in allowed:
             yield f"a shopper was told that {order} is {'/'.join(sorted(allowed))}; it is {_told(known.get(order))}"
+
+
+def placed(sale: ReplayedSale, shopper: str) -> int:
+    """How many orders of a shopper were ever placed."""
+    return sum(order.shopper == shopper and order.state in KEPT for order in sale.orders.values())
+
+
+def forgotten(replay: Replay, waits: dict[tuple[str, str], int]) -> Iterator[str]:
+    """Who was told that they wait, and neither does nor got an order since; ``waits`` as in the machine."""
+    for (sale, shopper), before in waits.items():
+        told = replay.sales[sale]
+        if shopper not in told.waiting and placed(told, shopper) <= before:
+            yield f"{shopper} was told that they wait for {sale}, and doesn't"
+
+
+def unserved(view: View, limits: dict[str, int]) -> Iterator[str]:
+    """Who waits for nothing once everything rests, though there are units."""
+    for sale, waiting in view.waitlists.items():
+        held = view.buyers.get(sale, {})
+        able = [one for one in waiting if len(held.get(one, "").split()) < limits[sale]]
+        if able and int(view.sales[sale]["stock"]) > 0:
+            yield f"{able} wait for {sale}, of which {view.sales[sale]['stock']} lie there"
 
 
 def left_behind(view: View, charges: set[str], refunds: set[str]) -> Iterator[str]:

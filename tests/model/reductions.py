@@ -8,7 +8,8 @@ upon, only the last one, the symmetry, is used. The tests search small worlds wi
 - **A record that does nothing** in a replay does nothing in any Redis that reaches its offset, so it needn't be in the
   ledger. As order states never return and a chain of Signed never returns to a link, such a record does nothing if it
   arrives later or again either, so it needn't be in flight (save for a Requested whose web process waits to hear that
-  it arrived, and where a cut may bring a former state back). This covers every duplicate of every record.
+  it arrived, and where a cut may bring a former state back). This covers every duplicate of every record, save of
+  Joined and Left, since one may wait more than once.
 - **Workers.** A script does nothing under another epoch than its worker's, and nothing below the position; within an
   epoch no worker has read beyond the position. So all that any number of workers, slow, dying or restarting, can do to
   Redis is what one can that stands at the position in the epoch in force.
@@ -49,6 +50,8 @@ from .world import (
 
 # These reductions rest upon.
 NEEDED: Off = frozenset({"tomb", "wepoch", "position", "chain", "close", "clear", "number"})
+
+WAITING = frozenset({"Joined", "Left"})  # what these do depends on when they come: one may wait, leave and wait again
 
 LOST_EPOCH = -1  # one that no record carries
 ShopperKey = tuple[object, ...]
@@ -111,7 +114,7 @@ def _not_overwritten(world: World) -> list[bool]:
             restored.discard((record.order, record.epoch))
         elif record.order == NOBODY:
             mark = record.epoch
-        else:
+        elif record.kind not in WAITING:
             stay[n] = (record.order, mark) not in restored
     return stay
 
@@ -158,6 +161,7 @@ def _without_idle_records(world: World, off: Off) -> World:
         record
         for record in world.flying
         if world.cuts
+        or record.kind in WAITING
         or effects(last, record, off) != last
         or (record.kind == "Requested" and world.webs[record.order].at == "asked")
     )
@@ -172,7 +176,8 @@ def _not_idle(base: Redis, ledger: Ledger, off: Off) -> tuple[bool, ...]:
     if not ledger:
         return ()
     before = replay(base, ledger[:-1], off)
-    return (*_not_idle(base, ledger[:-1], off), effects(before, ledger[-1], off) != before)
+    does = ledger[-1].kind in WAITING or effects(before, ledger[-1], off) != before
+    return (*_not_idle(base, ledger[:-1], off), does)
 
 
 def _without_past(world: World, off: Off) -> World:
@@ -182,7 +187,7 @@ def _without_past(world: World, off: Off) -> World:
 
 
 def _kept_key(redis: Redis) -> tuple[object, ...]:
-    return redis.position, redis.signed, redis.stock, sorted(redis.orders)
+    return redis.position, redis.signed, redis.stock, sorted(redis.orders), len(redis.waiting)
 
 
 def _sorted(world: World) -> World:
@@ -197,7 +202,8 @@ def _sorted(world: World) -> World:
         return record if record.order == NOBODY else record._replace(order=name[record.order])
 
     def reordered(redis: Redis) -> Redis:
-        return redis._replace(orders=tuple(redis.orders[i] for i in order))
+        waiting = tuple(name[i] for i in redis.waiting)
+        return redis._replace(orders=tuple(redis.orders[i] for i in order), waiting=waiting)
 
     return world._replace(
         redis=reordered(world.redis),
@@ -212,12 +218,17 @@ def _sorted(world: World) -> World:
     )
 
 
+def _place(redis: Redis, i: int) -> int:
+    return redis.waiting.index(i) if i in redis.waiting else -1
+
+
 def _known_of(world: World, i: int) -> ShopperKey:
     return (
         world.webs[i],
         world.redis.orders[i],
         world.base.orders[i],
         tuple(redis.orders[i] for redis in world.kept),
+        tuple(_place(redis, i) for redis in (world.redis, world.base, *world.kept)),
         tuple((n, r.kind, r.state) for n, r in enumerate(world.ledger) if r.order == i),
         tuple((r.kind, r.epoch) for r in world.flying if r.order == i),
         tuple(w.holds is not None and w.holds.order == i for w in world.workers),

@@ -20,10 +20,14 @@ from collections.abc import Iterator
 from .invariants import ledger_knows, replay
 from .mending import breaks_a_promise, cuts, latecomers, mending
 from .world import (
+    DOOR,
     HELD,
+    JOINING,
+    LEFT,
     LOST,
     MENDING,
     NOBODY,
+    WAITS,
     YES,
     Ledger,
     Off,
@@ -39,6 +43,7 @@ from .world import (
     due,
     effects,
     empty,
+    offer,
     reserve,
 )
 
@@ -46,11 +51,13 @@ from .world import (
 def steps(world: World, size: Size) -> Iterator[Step]:
     """Every next step, as words "actor: deed" and the world after it."""
     yield from _shoppers(world, size.off)
+    yield from _waiters(world)
     yield from _payments(world)
     yield from _ledger(world, twice=size.twice)
     for number in range(len(world.workers)):
         yield from _worker(world, number, size)
     yield from _sweep(world, size)
+    yield from _offers(world, size.off)
     yield from _rollbacks(world, size)
     yield from cuts(world, size)
     yield from mending(world, size)
@@ -81,9 +88,21 @@ def _shoppers(world: World, off: Off) -> Iterator[Step]:
         again = at in ("asked", "recorded") and world.redis.orders[i].state == "none" and asked != world.epoch
         if (at == "start" or again) and (redis := reserve(world.redis, i, world.epoch, off)):
             sent = _send(world, Record("Requested", i, world.epoch))
-            yield from _after(f"web: reserves {i}{' once more' if again else ''}", _web(sent, i, Web("asked", world.epoch)), redis)
+            yield from _after(
+                f"web: reserves {i}{' once more' if again else ''}", _web(sent, i, Web("asked", world.epoch)), redis
+            )
         if at == "recorded" and (redis := confirm(world.redis, i, asked, world.epoch, off)):
             yield from _after(f"web: confirms {i}, the shopper is told yes", _web(world, i, YES), redis)
+
+
+def _waiters(world: World) -> Iterator[Step]:
+    for i, web in enumerate(world.webs):
+        if web == DOOR:
+            yield f"web: {i} joins", _send(_web(world, i, JOINING), Record("Joined", i))
+        elif web == JOINING and i in world.redis.waiting:
+            yield f"web: {i} is told that they wait", _web(world, i, WAITS)
+        elif web == WAITS and i in world.redis.waiting:
+            yield f"web: {i} leaves", _send(_web(world, i, LEFT), Record("Left", i))
 
 
 def _payments(world: World) -> Iterator[Step]:
@@ -158,6 +177,12 @@ def _sweep(world: World, size: Size) -> Iterator[Step]:
             yield from _after(deed, _send(world, record), redis)
 
 
+def _offers(world: World, off: Off) -> Iterator[Step]:
+    if offered := offer(world.redis, world.epoch, off):
+        redis, record = offered
+        yield from _after(f"sweep: offers a unit to {record.order}", _send(world, record), redis)
+
+
 def _rollbacks(world: World, size: Size) -> Iterator[Step]:
     """Redis restarts, or another takes over: in a new epoch, as it is, as it was, or empty.
 
@@ -200,5 +225,16 @@ def is_quiet(deeds: list[str]) -> bool:
 
     What the sweep sends gets through at last, for it sends it again and again.
     """
-    optional = ("web:", "shop:", "redis:", "broker:", "late:", "ledger: Requested", "ledger: Paid", "ledger: Expired")
+    optional = (
+        "web:",
+        "shop:",
+        "redis:",
+        "broker:",
+        "late:",
+        "ledger: Requested",
+        "ledger: Paid",
+        "ledger: Expired",
+        "ledger: Joined",
+        "ledger: Left",
+    )
     return all(deed.startswith(optional) for deed in deeds)

@@ -25,6 +25,9 @@ from .world import MENDING, SAFEGUARDS, Order, Record, Redis, Size, applied, eff
         pytest.param(Buying(Size(units=1, shoppers=1, rollbacks=2)), id="one shopper, two rollbacks"),
         pytest.param(Buying(Size(units=1, shoppers=3, rollbacks=0)), id="three shoppers for one unit"),
         pytest.param(Buying(Size(1, 2, 0, cuts=1, deaths=0)), id="two shoppers for one unit, the ledger cut"),
+        pytest.param(Buying(Size(1, 1, 1, waiters=1)), id="one waits, one rollback"),
+        pytest.param(Buying(Size(1, 2, 0, waiters=1)), id="one buys, one waits"),
+        pytest.param(Buying(Size(1, 2, 0, waiters=2)), id="two wait"),
         pytest.param(Buying(Size(1, 1, 0, cuts=1, slow=True)), id="the ledger cut, mended twice, a slow worker"),
         pytest.param(Registering(people=2, rollbacks=1, deletions=1), id="two people for one name, one rollback"),
         pytest.param(Registering(people=3, rollbacks=0, deletions=1), id="three people for one name"),
@@ -42,6 +45,8 @@ def test_without_any_one_safeguard_somebody_is_harmed(safeguard: str) -> None:
     if safeguard in MENDING:
         rollbacks = 1 if safeguard == "unread" else 0
         size = Size(units=1, shoppers=1, rollbacks=rollbacks, cuts=1, off=frozenset({safeguard}))
+    if safeguard in ("queue", "served"):
+        size = Size(units=1, shoppers=2, rollbacks=0, waiters=1, off=frozenset({safeguard}))
     found = explore(Buying(size))
     assert found.why is not None
     assert found.trace

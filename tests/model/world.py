@@ -23,6 +23,8 @@ SAFEGUARDS = {
     "position": "the position is written together with the effects of the record, in one script",
     "signed": "a Requested of another epoch than the ledger's last Signed is refused for good",
     "past": "so is a Released; else it would free what was reserved anew",
+    "queue": "reserve says no while somebody waits",
+    "served": "whoever gets an order waits no more",
     "chain": "a Signed names the epoch it succeeds, and counts only if that one is still the last",
     "void": "a Signed that counts frees every reservation that stands",
     "promise": "confirm marks what it promises, and the sweep sends its Requested again rather than release it",
@@ -62,7 +64,8 @@ class Order(NamedTuple):
 class Redis(NamedTuple):
     """The keys of one sale; all of them roll back together.
 
-    `signed` is the epoch of the last Signed that counted: the sale is open while that epoch is in force.
+    `waiting` is the waitlist, in order. `signed` is the epoch of the last Signed that counted: the sale is open while
+    that epoch is in force.
     `position` is the offset of the first record not applied. `mended` is the number of the last Mending applied,
     `begun` that of the last one begun here. `cut` tells how this Redis and a cut ledger stand to each other: WHOLE,
     LOST or AGAIN.
@@ -72,6 +75,7 @@ class Redis(NamedTuple):
     orders: tuple[Order, ...]
     signed: int
     position: int
+    waiting: tuple[int, ...] = ()
     mended: int = 0
     begun: int = 0
     cut: int = 0
@@ -85,8 +89,8 @@ AGAIN = 2  # it reads the ledger again, up to a Mending
 class Record(NamedTuple):
     """One record of the ledger.
 
-    Requested, Released and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number, and Restored a
-    state. A Mending signs an epoch that is never in force, which Restored carries too.
+    Requested, Released and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number, and
+    Restored a state. A Mending signs an epoch that is never in force, which Restored carries too.
     """
 
     kind: str
@@ -128,6 +132,8 @@ def _with(redis: Redis, order: int, state: str, *, units: int = 0, epoch: int = 
 
 def reserve(redis: Redis, order: int, epoch: int, off: Off = ALL_ON) -> Redis | None:
     """Take one unit; None for no. `epoch` is the one in force, read inside the script."""
+    if redis.waiting and "queue" not in off:
+        return None
     if redis.stock <= 0 or (redis.signed != epoch and "epoch" not in off):
         return None
     return _with(redis, order, "reserved", units=-1, epoch=epoch)
@@ -149,8 +155,8 @@ def confirm(redis: Redis, order: int, asked: int, epoch: int, off: Off = ALL_ON)
 def apply_requested(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     """Place the order, re-taking its unit if a rollback lost the reservation; refuse it if its epoch is over.
 
-    What is refused leaves no trace: the same purchase may be tried again in the epoch that is signed. With all safeguards
-    on it has no reservation of its own either, since the Signed that ended its epoch has freed it.
+    What is refused leaves no trace: the same purchase may be tried again in the epoch that is signed. With all
+    safeguards on it has no reservation of its own either, since the Signed that ended its epoch has freed it.
     """
     order, held = record.order, redis.orders[record.order].state in HELD
     if not held and redis.orders[order].state != "none":
@@ -158,8 +164,25 @@ def apply_requested(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     if record.epoch == redis.signed or "signed" in off:
         if not held and redis.stock <= 0:
             return _with(redis, order, "short")
-        return _with(redis, order, "pending", units=0 if held else -1)
+        placed = _with(redis, order, "pending", units=0 if held else -1)
+        return placed if "served" in off else _without_waiter(placed, order)
     return redis
+
+
+def _without_waiter(redis: Redis, shopper: int) -> Redis:
+    return redis._replace(waiting=tuple(other for other in redis.waiting if other != shopper))
+
+
+def apply_joined(redis: Redis, record: Record, _off: Off = ALL_ON) -> Redis:
+    """Put a shopper on the waitlist, unless they hold all they may: only placed orders count."""
+    if record.order in redis.waiting or redis.orders[record.order].state in PLACED:
+        return redis
+    return redis._replace(waiting=(*redis.waiting, record.order))
+
+
+def apply_left(redis: Redis, record: Record, _off: Off = ALL_ON) -> Redis:
+    """Strike a shopper off the waitlist."""
+    return _without_waiter(redis, record.order)
 
 
 def apply_released(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
@@ -208,6 +231,7 @@ def apply_mending(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     if "clear" not in off:
         units = redis.stock + sum(state in LIVE for state, _ in redis.orders)
         redis = redis._replace(stock=units, orders=(NONE,) * len(redis.orders))
+        redis = redis._replace(waiting=())
     return redis._replace(signed=record.epoch, mended=record.number, cut=WHOLE if redis.cut == AGAIN else redis.cut)
 
 
@@ -229,6 +253,8 @@ def effects(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
 
 EFFECTS: dict[str, Callable[[Redis, Record, Off], Redis]] = {
     "Requested": apply_requested,
+    "Joined": apply_joined,
+    "Left": apply_left,
     "Released": apply_released,
     "Expired": apply_expired,
     "Paid": apply_paid,
@@ -246,7 +272,7 @@ def applied(redis: Redis, record: Record, offset: int, off: Off = ALL_ON) -> Red
     return (redis if passed_over else effects(redis, record, off))._replace(position=offset + 1)
 
 
-# The sweep's script.
+# The sweep's scripts.
 
 
 def due(redis: Redis, order: int, off: Off = ALL_ON) -> tuple[Redis, Record]:
@@ -260,11 +286,28 @@ def due(redis: Redis, order: int, off: Off = ALL_ON) -> tuple[Redis, Record]:
     return redis if "mark" in off else _with(redis, order, "releasing", epoch=epoch), Record("Released", order, epoch)
 
 
+def offer(redis: Redis, epoch: int, off: Off = ALL_ON) -> tuple[Redis, Record] | None:
+    """Take a unit for whoever has waited longest and isn't being served; None if there is nothing to offer.
+
+    In the shop each offer is an order of its own. Here a shopper has but one: whose offer was released gets no other.
+    """
+    if redis.stock <= 0 or (redis.signed != epoch and "epoch" not in off):
+        return None
+    for shopper in redis.waiting:
+        if redis.orders[shopper].state == "none":
+            taken = _with(redis, shopper, "reserved", units=-1, epoch=epoch)
+            return taken, Record("Requested", shopper, epoch)
+    return None
+
+
 # Everything there is.
 
 
 class Web(NamedTuple):
-    """One shopper's request: start, asked (Requested is in flight), recorded (it is acknowledged), or yes."""
+    """One shopper's request: start, asked (Requested is in flight), recorded (it is acknowledged), or yes.
+
+    Or, of one who wants to wait: door, joining (Joined is in flight), waits (which they were told), or left.
+    """
 
     at: str
     epoch: int
@@ -318,7 +361,7 @@ class Size(NamedTuple):
 
     `twice`: each record may arrive twice. `workers` and `twice` add nothing where `reductions.py` is used; they test
     that. `deaths`: how many mendings may be begun that don't come to their end. `slow`: a worker may still apply what
-    it read before the cut.
+    it read before the cut. `waiters`: how many of the shoppers join the waitlist rather than buy.
     """
 
     units: int
@@ -330,23 +373,30 @@ class Size(NamedTuple):
     cuts: int = 0
     deaths: int = 1
     slow: bool = False
+    waiters: int = 0
 
 
 Step = tuple[str, World]
 START, YES = Web("start", 0), Web("yes", 0)
+DOOR, JOINING, WAITS, LEFT = Web("door", 0), Web("joining", 0), Web("waits", 0), Web("left", 0)
 
 
 def start(size: Size) -> World:
     """A sale that is in stock and not signed yet, with every shopper at the door."""
     redis = empty(size.units, size.shoppers)
     workers = (Worker(1, 0, None),) * size.workers
-    webs = (START,) * size.shoppers
+    webs = (START,) * (size.shoppers - size.waiters) + (DOOR,) * size.waiters
     return World(redis, 1, (), (), webs, workers, (), size.rollbacks, redis, size.cuts, deaths=size.deaths)
 
 
 def told_yes(world: World) -> Iterator[int]:
     """The shoppers who were told yes."""
     return (i for i, web in enumerate(world.webs) if web == YES)
+
+
+def waits(world: World) -> Iterator[int]:
+    """The shoppers who were told that they wait, and haven't left."""
+    return (i for i, web in enumerate(world.webs) if web == WAITS)
 
 
 def relied_on(world: World) -> set[int]:

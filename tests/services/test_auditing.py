@@ -96,6 +96,10 @@ TAMPERINGS = {
     "a state changed": ("HSET {order} state paid", "is paid in Redis, pending in the ledger"),
     "a refund not made": ("HSET {cancelled} refund due", "has “due” as its refund in Redis, “done” in the ledger"),
     "a refund not counted": ("HSET {sale} refunded 0", "Redis counts 0 refunds made, the orders say 1"),
+    "a waiter made up": (
+        "ZADD {waitlist} 1 nobody",
+        "the waitlist in Redis isn't the one that the ledger tells",
+    ),
     "a holder forgotten": ("HDEL {buyers} {shopper}", "is pending, and noted as not held"),
     "a holder made up": ("HSET {buyers} nobody nothing", "but there is no such order"),
 }
@@ -113,6 +117,7 @@ def test_what_does_not_add_up_is_found(shop: Shop, bytes_shop: Shop, busy_sale: 
         "cancelled": keys.order(cancelled),
         "made_up": keys.order(new_order_id(busy_sale.id)),
         "by_end": keys.SALES_BY_END,
+        "waitlist": keys.waitlist(busy_sale.id),
     }
     commands, sentence = TAMPERINGS[tampering]
     with tampered(bytes_shop, *names.values()):

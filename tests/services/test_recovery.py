@@ -8,9 +8,10 @@ import pytest
 
 from storefront.domain.account import Account, Profile
 from storefront.domain.errors import LedgerDown, LimitReached, Refused
+from storefront.domain.ids import new_order_id
 from storefront.domain.sale import Sale, Terms
 from storefront.local.shop import LocalShop
-from storefront.services import accounts, buying, paying, selling
+from storefront.services import accounts, buying, paying, selling, waiting
 from storefront.shop import Shop
 from storefront.stores import keys
 from tests.conftest import SETTINGS, append_only_file, config_of, eventually, unique
@@ -39,9 +40,9 @@ def shopper_of(shop: Shop) -> Account:
     return accounts.register(shop, Profile(unique("shopper"), 20, "x", "http://example.com/a.jpg"), "secret123")
 
 
-def sale_of(shop: Shop) -> Sale:
+def sale_of(shop: Shop, units: int = UNITS) -> Sale:
     now = shop.memory.now_ms() // 1000
-    return selling.open_sale(shop, None, Terms(unique("sale"), UNITS, "x", now - 60, now + 3600, price=100)).sale
+    return selling.open_sale(shop, None, Terms(unique("sale"), units, "x", now - 60, now + 3600, price=100)).sale
 
 
 def willing(act: Callable[[], object]) -> bool:
@@ -118,6 +119,47 @@ def test_a_registration_outlives_a_broker_that_forgets_it_though_nobody_register
     assert inside.accounts.get(buyer.name) == buyer
 
 
+@pytest.mark.parametrize("fault", ["redis killed", "redis emptied", "broker killed"])
+def test_a_waitlist_outlives(running: LocalShop, inside: Shop, fault: str) -> None:
+    sale, buyer, waiters = sale_of(inside, units=1), shopper_of(inside), [shopper_of(inside) for _ in range(3)]
+    bought = buying.buy(inside, buyer, sale.product)
+    assert [waiting.join(inside, one, sale.id).place for one in waiters] == [1, 2, 3]
+    waiting.leave(inside, waiters[1], sale.id)
+    before = inside.waitlist.all(sale.id)
+    if fault == "redis emptied":
+        inside.memory.redis.flushall()
+    else:
+        process = running.processes[fault.split(maxsplit=1)[0]]
+        inside.memory.redis.bgrewriteaof()
+        eventually(lambda: inside.memory.redis.info("persistence")["aof_rewrite_in_progress"] == 0)
+        process.kill()
+        process.start()
+        process.wait_ready(20)
+    eventually(lambda: willing(lambda: paying.cancel(inside, buyer, bought.order)), timeout=60)
+    eventually(lambda: inside.waitlist.all(sale.id) == before[1:])
+    (offered,) = eventually(lambda: buying.orders_held(inside, waiters[0], sale.id))
+    assert eventually(lambda: inside.orders.get(offered.id).state == "pending")  # type: ignore[union-attr]
+
+
+def test_an_offer_whose_request_never_got_through_is_made_again_to_the_same_shopper(
+    running: LocalShop, inside: Shop
+) -> None:
+    sale, buyer, waiters = sale_of(inside, units=1), shopper_of(inside), [shopper_of(inside) for _ in range(2)]
+    bought = buying.buy(inside, buyer, sale.product)
+    for one in waiters:
+        waiting.join(inside, one, sale.id)
+    running.processes["expiry"].stop()
+    paying.cancel(inside, buyer, bought.order)
+    offer = inside.waitlist.offer(sale.id, new_order_id(sale.id), doubt_ms=100, pay_ms=60_000)
+    assert offer is not None  # and this sweep dies before it appends the request
+    assert offer.shopper == waiters[0].id
+    running.processes["expiry"].start()
+    eventually(lambda: inside.orders.get(offer.order).state == "released")  # type: ignore[union-attr]
+    (again,) = eventually(lambda: buying.orders_held(inside, waiters[0], sale.id))
+    assert again.id != offer.order
+    eventually(lambda: [shopper for shopper, _ in inside.waitlist.all(sale.id)] == [waiters[1].id])
+
+
 def test_a_file_that_was_torn_within_a_transaction_is_written_anew(running: LocalShop, inside: Shop) -> None:
     sale = sale_of(inside)
     buying.buy(inside, shopper_of(inside), sale.product)
@@ -163,7 +205,7 @@ def expect_everything(shop: Shop, sale: Sale, buyers: list[Account], purchases: 
     assert states == ["paid", "cancelled", "pending", "pending"]
     for buyer in buyers:
         assert shop.accounts.get(buyer.name) == buyer
-    assert [order.id for order in shop.orders.of_shopper(buyers[2].id, 0, 9)] == [purchases[2].order]
+    assert shop.orders.of_shopper(buyers[2].id, 9) == [purchases[2].order]
 
 
 def sale_is_open(shop: Shop, sale: Sale) -> bool:

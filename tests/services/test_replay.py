@@ -9,7 +9,7 @@ from storefront.domain.order import OrderState
 from storefront.domain.records import Record
 from storefront.domain.replay import LIVE, Replay
 from storefront.shop import Shop
-from storefront.stores import keys, orders, positions, sales
+from storefront.stores import keys, orders, positions, sales, waitlist
 from storefront.stores.scripts import Call, place
 from tests.conftest import unique
 
@@ -22,6 +22,7 @@ MONEY = st.one_of(
 STEPS = st.one_of(
     st.tuples(st.sampled_from(["Requested", "Released"]), ORDERS, st.sampled_from(["old", "new"])),
     st.tuples(st.sampled_from(["Expired", "Cancelled", "Refunded"]), ORDERS, st.none()),
+    st.tuples(st.sampled_from(["Joined", "Left"]), ORDERS, st.none()),
     st.tuples(st.just("Paid"), ORDERS, CHARGES),
     st.tuples(st.just("Restored"), ORDERS, st.tuples(st.sampled_from(RESTORED), MONEY, st.booleans(), st.booleans())),
     st.tuples(st.just("Mending"), st.just(0), st.none()),
@@ -33,17 +34,22 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
     """The record of one step. Order ``n`` is shopper ``n``'s; one that holds a unit has a time."""
     kind, number, more = step
     order, shopper = ids[number], f"shopper{number}"
+    record: Record
     match kind, more:
         case "Requested", str(epoch):
-            return records.Requested(
+            record = records.Requested(
                 at=5, sale=sale, order=order, shopper=shopper, shopper_name="", epoch=epoch, pay_by=9
             )
         case "Released", str(epoch):
-            return records.Released(at=5, sale=sale, order=order, epoch=epoch)
+            record = records.Released(at=5, sale=sale, order=order, epoch=epoch)
+        case "Joined", _:
+            record = records.Joined(at=5, sale=sale, shopper=shopper, shopper_name=shopper)
+        case "Left", _:
+            record = records.Left(at=5, sale=sale, shopper=shopper)
         case "Paid", str(charge):
-            return records.Paid(at=5, sale=sale, order=order, charge=charge)
+            record = records.Paid(at=5, sale=sale, order=order, charge=charge)
         case "Restored", (OrderState() as state, (str(charge), str(refund)), bool(known), bool(late)):
-            return records.Restored(
+            record = records.Restored(
                 at=5 if known or state in LIVE else 0,
                 sale=sale,
                 order=order,
@@ -56,16 +62,15 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
                 refund=refund,
             )
         case "Refunded", _:
-            return records.Refunded(at=5, sale=sale, order=order, charge="")
-        case "Mending" | "Signed", _:
-            if more is None:
-                record: Record = records.Mending(at=5, epoch="mending", number=1)
-            else:
-                record = records.Signed(at=5, epoch=str(more), succeeds=signed)
-            return record
+            record = records.Refunded(at=5, sale=sale, order=order, charge="")
+        case "Mending", _:
+            record = records.Mending(at=5, epoch="mending", number=1)
+        case "Signed", _:
+            record = records.Signed(at=5, epoch=str(more), succeeds=signed)
         case _:
             freed: type[records.OrderRecord] = getattr(records, kind)
-            return freed(at=5, sale=sale, order=order)
+            record = freed(at=5, sale=sale, order=order)
+    return record
 
 
 @given(num=st.integers(1, 3), steps=st.lists(STEPS, max_size=25))
@@ -94,10 +99,20 @@ def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, i
                 continue
             signed, mended = record.epoch, True
             calls.append(positions.mending(sale, ids, held.epoch, signed, place(offset, before)))
+        elif isinstance(record, records.Joined | records.Left):
+            calls.append(waitlist.effect(record, held.epoch, place(offset, before)))
         elif isinstance(record, records.OrderRecord):
             calls.append(orders.effect(record, held.epoch, signed, place(offset, before)))
         before = offset
-    made = [keys.sale(sale), keys.product(product), keys.buyers(sale), keys.agenda(sale), *map(keys.order, ids)]
+    made = [
+        keys.sale(sale),
+        keys.product(product),
+        keys.buyers(sale),
+        keys.agenda(sale),
+        keys.waitlist(sale),
+        keys.waiters(sale),
+        *map(keys.order, ids),
+    ]
     try:
         shop.memory.scripts.run_many(calls)
         found, told = shop.sales.get(sale), replay.sales[sale]
@@ -105,6 +120,8 @@ def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, i
         assert found.adds_up
         assert (found.units, found.refunds) == (told.units, told.refunds)
         assert shop.memory.field(keys.sale(sale), "position") == str(told.position)
+        assert shop.waitlist.all(sale) == [(shopper, shopper) for shopper in told.waiting]
+        assert found.waiting == len(told.waiting)
         for number, order in enumerate(ids):
             fields, expected = shop.memory.hash(keys.order(order)), told.orders.get(order)
             state = expected.state if expected else None

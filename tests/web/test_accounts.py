@@ -112,3 +112,11 @@ def test_one_name_has_one_limit_however_it_is_spelled(
         answer = program.client.post("/login", json={"name": spelling, "pass": "wrong password"})
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["Retry-After"]) <= 61
+
+
+def test_the_language_chosen_outlives_the_session(app: Flask, somebody: Callable[..., Account]) -> None:
+    person = Person(app)  # whose browser prefers English
+    person.post("/language", {"language": "zh", "next": "/login"})
+    assert "用户名" in person.get("/login").text
+    assert "退出" in person.log_in(somebody().name).text
+    assert "您已退出" in person.post("/logout").text

@@ -1,6 +1,5 @@
 """The buy button, and one's orders, in both faces."""
 
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -255,7 +254,7 @@ def test_my_orders_are_listed_newest_first_and_paged(
     program, account, sale = Program(app), somebody(), a_sale(num=30, limit=30)
     program.log_in(account.name)
     made = [program.buy(sale.product).order for _ in range(23)]
-    eventually(lambda: len(shop.orders.of_shopper(account.id, 0, 100)) == 23)
+    eventually(lambda: len(shop.orders.of_shopper(account.id, 100) or ()) == 23)
     first = program.get("/orders").json
     second = program.get(first["next"]).json
     listed = [order["order"] for order in first["orders"] + second["orders"]]
@@ -269,8 +268,8 @@ def test_a_form_without_its_csrf_token_changes_nothing(
     person, sale = Person(app), a_sale()
     person.log_in(somebody().name)
     response = person.client.post(f"/miaosha/{quote(sale.product)}", data={}, headers=person.headers)
-    assert response.status_code == 400
-    assert re.search("expired", response.text)
+    assert response.status_code == 303
+    assert "expired" in person.get(response.headers["Location"]).text
     untouched = shop.sales.get(sale.id)
     assert untouched is not None
     assert untouched.units == sale.units

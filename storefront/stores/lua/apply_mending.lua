@@ -9,7 +9,7 @@ for key = 2, #KEYS do redis.call('DEL', KEYS[key]) end
 local num = redis.call('HGET', KEYS[1], 'num')
 if num then
   redis.call('HSET', KEYS[1], 'stock', num, 'reserved', 0, 'pending', 0, 'paid', 0, 'expired', 0,
-    'refund_due', 0, 'refunded', 0)
+    'refund_due', 0, 'refunded', 0, 'waiting', 0)
 end
 redis.call('HSET', KEYS[1], 'signed', ARGV[3])
 applied(KEYS[1], ARGV[2])

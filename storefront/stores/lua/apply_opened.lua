@@ -18,7 +18,7 @@ local running = ends and at < ends * 1000
 if running and at < ARGV[6] * 1000 then return 'name_taken' end
 
 redis.call('HSET', KEYS[1], 'signed', ARGV[3], 'num', ARGV[7], 'stock', ARGV[7],
-  'reserved', 0, 'pending', 0, 'paid', 0, 'expired', 0, 'refund_due', 0, 'refunded', 0,
+  'reserved', 0, 'pending', 0, 'paid', 0, 'expired', 0, 'refund_due', 0, 'refunded', 0, 'waiting', 0,
   'ends', ARGV[6], unpack(ARGV, 8))
 if not running then redis.call('SET', KEYS[2], ARGV[4]) end
 applied(KEYS[1], ARGV[2])

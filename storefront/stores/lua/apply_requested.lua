@@ -1,5 +1,5 @@
--- Turn a reservation into a pending order; re-take the unit where a rollback lost the reservation.
--- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda
+-- Turn a reservation into a pending order; re-take the unit where a rollback lost the reservation. Its shopper waits no more.
+-- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda   KEYS[5] waitlist   KEYS[6] waiters
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed in the ledger   ARGV[4] order id   ARGV[5] shopper
 -- ARGV[6] shopper's name   ARGV[7] epoch of the reservation   ARGV[8] at (ms)   ARGV[9] pay_by (ms)
 -- Returns "placed", "refused" (its epoch is over; that leaves no trace, for the same purchase may be tried again in this
@@ -32,6 +32,7 @@ if word == 'placed' then
     'sale', string.match(KEYS[1], '[^:]+$'), 'product', sale[1], 'amount', sale[2], 'currency', sale[3],
     'at', ARGV[8], 'pay_by', ARGV[9])
   redis.call('ZADD', KEYS[4], ARGV[9], ARGV[4])
+  leave_waitlist(KEYS[1], KEYS[5], KEYS[6], ARGV[5])
 elseif word == 'short' then
   redis.call('HSET', KEYS[3], 'state', 'refused', 'shopper', ARGV[5], 'sale', string.match(KEYS[1], '[^:]+$'))
 end

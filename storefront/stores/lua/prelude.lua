@@ -67,6 +67,28 @@ local function hold(buyers, shopper, order)
   redis.call('HSET', buyers, shopper, table.concat(held, ' '))
 end
 
+-- Take one unit for a shopper: a reservation, until the ledger places it. ``what`` is product, price and currency of the
+-- sale. Returns pay_by.
+local function reserve_unit(sale_keys, order, shopper, name, epoch, now, doubt_ms, pay_ms, what)
+  local sale, buyers, order_key, agenda = unpack(sale_keys)
+  move(sale, 'stock', 'reserved')
+  hold(buyers, shopper, order)
+  local pay_by = now + pay_ms
+  redis.call('HSET', order_key, 'state', 'reserved', 'epoch', epoch, 'shopper', shopper, 'shopper_name', name,
+    'sale', string.match(sale, '[^:]+$'), 'product', what[1], 'amount', what[2], 'currency', what[3],
+    'at', now, 'pay_by', pay_by)
+  redis.call('ZADD', agenda, now + doubt_ms, order)
+  return pay_by
+end
+
+-- Strike a shopper off a sale's waitlist. Returns whether they stood on it.
+local function leave_waitlist(sale, waitlist, waiters, shopper)
+  if redis.call('ZREM', waitlist, shopper) == 0 then return false end
+  redis.call('HDEL', waiters, shopper)
+  redis.call('HINCRBY', sale, 'waiting', -1)
+  return true
+end
+
 local function let_go(buyers, shopper, order)
   local held = {}
   for _, other in ipairs(orders_held(buyers, shopper)) do

@@ -8,7 +8,7 @@
 local order = redis.call('HMGET', KEYS[3], 'state', 'at', 'epoch', 'pay_by')
 if order[1] then return {'repeat', order[2] or '', order[3] or '', order[4] or ''} end
 
-local sale = redis.call('HMGET', KEYS[1], 'signed', 'begins', 'ends', 'limit', 'stock', 'reserved', 'pending', 'product', 'price', 'currency')
+local sale = redis.call('HMGET', KEYS[1], 'signed', 'begins', 'ends', 'limit', 'stock', 'reserved', 'pending', 'product', 'price', 'currency', 'waiting')
 if not sale[2] then return {'no_sale'} end
 local epoch = epoch_in_force()
 if sale[1] ~= epoch then return {'recovering'} end
@@ -20,12 +20,7 @@ if #held >= tonumber(sale[4]) then return {'limit_reached', '', '', '', unpack(h
 if tonumber(sale[5]) <= 0 then
   return {(sale[6] + sale[7] > 0) and 'all_held' or 'sold_out'}
 end
+if tonumber(sale[11] or 0) > 0 then return {'all_held'} end -- what came back is for those who wait
 
-move(KEYS[1], 'stock', 'reserved')
-hold(KEYS[2], ARGV[2], ARGV[1])
-local pay_by = now + ARGV[5]
-redis.call('HSET', KEYS[3], 'state', 'reserved', 'epoch', epoch, 'shopper', ARGV[2], 'shopper_name', ARGV[3],
-  'sale', string.match(KEYS[1], '[^:]+$'), 'product', sale[8], 'amount', sale[9], 'currency', sale[10],
-  'at', now, 'pay_by', pay_by)
-redis.call('ZADD', KEYS[4], now + ARGV[4], ARGV[1])
+local pay_by = reserve_unit(KEYS, ARGV[1], ARGV[2], ARGV[3], epoch, now, ARGV[4], ARGV[5], {sale[8], sale[9], sale[10]})
 return {'reserved', string.format('%.0f', now), epoch, string.format('%.0f', pay_by)}

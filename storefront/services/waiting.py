@@ -1,0 +1,99 @@
+"""The waitlist: shoppers who wait for units that come back, and are offered them in the order in which they joined.
+
+Joining and leaving are records, so that the order outlives everything that orders outlive. An offer is a purchase that
+the sweep makes for whoever is in front (``settling.py``), with a short time to pay: it is reserved, requested and
+placed as any other, so it can no more be oversold, leaked or lost. While somebody waits, nobody else may buy.
+"""
+
+from dataclasses import dataclass
+
+from storefront.domain.account import Account
+from storefront.domain.errors import (
+    Ended,
+    LedgerDown,
+    LimitReached,
+    NoSaleOfThisId,
+    NotStarted,
+    Recovering,
+    SoldOut,
+    UnitsLeft,
+)
+from storefront.domain.records import Joined, Left
+from storefront.domain.sale import Phase, Sale
+from storefront.shop import Shop
+
+APPLY_TIMEOUT = 5.0
+"""Seconds to wait for the order worker to apply a change."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A shopper and a sale's waitlist. ``place`` is 1 in front, None for one who doesn't wait.
+
+    ``orders`` are the ids of those with which the shopper holds units, the newest last.
+    """
+
+    sale: Sale
+    place: int | None
+    orders: tuple[str, ...]
+
+
+def look(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
+    """Where the shopper stands. Raises NoSaleOfThisId, or Recovering if it may merely not be found yet."""
+    sale = shop.sales.get(sale_id)
+    if sale is None:
+        shop.require_open()
+        raise NoSaleOfThisId
+    place = shop.waitlist.place(sale_id, shopper.id)
+    return Waiting(sale, place, tuple(shop.orders.held(sale_id, shopper.id)))
+
+
+def place_of(shop: Shop, shopper: Account, sale: Sale) -> int | None:
+    """Where the shopper stands, 1 being the front; None for one who doesn't wait, or no longer can."""
+    return shop.waitlist.place(sale.id, shopper.id) if sale.waiting else None
+
+
+def join(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
+    """Wait for a unit. Joining twice is joining once.
+
+    Raises NoSaleOfThisId, NotStarted, Ended, SoldOut, UnitsLeft where one may just buy, LimitReached, Recovering, or
+    Overloaded while the order worker is behind.
+    """
+    waiting = look(shop, shopper, sale_id)
+    shop.require_open()
+    if waiting.place is not None:
+        return waiting
+    _require_all_held(waiting.sale.phase(shop.memory.now_ms() / 1000))
+    if len(waiting.orders) >= waiting.sale.terms.limit:
+        raise LimitReached(order=waiting.orders[-1], orders=list(waiting.orders))
+    _append(shop, Joined(at=shop.memory.now_ms(), sale=sale_id, shopper=shopper.id, shopper_name=shopper.name))
+    return look(shop, shopper, sale_id)
+
+
+def leave(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
+    """Wait no longer. Leaving twice is leaving once. Raises NoSaleOfThisId, Recovering, Overloaded."""
+    waiting = look(shop, shopper, sale_id)
+    if waiting.place is None:
+        return waiting
+    _append(shop, Left(at=shop.memory.now_ms(), sale=sale_id, shopper=shopper.id))
+    return look(shop, shopper, sale_id)
+
+
+def _require_all_held(phase: Phase) -> None:
+    match phase:
+        case Phase.UPCOMING:
+            raise NotStarted
+        case Phase.ENDED:
+            raise Ended
+        case Phase.SOLD_OUT:
+            raise SoldOut
+        case Phase.LIVE:
+            raise UnitsLeft
+
+
+def _append(shop: Shop, record: Joined | Left) -> None:
+    try:
+        receipt = shop.ledger.append(record)
+    except LedgerDown as fault:
+        raise Recovering from fault
+    shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, APPLY_TIMEOUT)

@@ -1,0 +1,131 @@
+"""A running shop that is brought into any state its pages can show. For screenshots; no test needs it.
+
+Everything that is staged here goes through the shop's own services: no state is shown that the shop couldn't be in.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from urllib.parse import quote
+
+from redis.exceptions import RedisError
+
+from storefront.domain import records
+from storefront.domain.account import Account, Profile
+from storefront.domain.sale import Sale, Terms
+from storefront.local.shop import LocalShop
+from storefront.services import accounts, buying, paying, selling
+from storefront.shop import Shop
+from tests.conftest import SETTINGS, config_of, eventually
+
+HOUR = 3600
+PASSWORD = "secret123"
+ENV = SETTINGS | {"STOREFRONT_LIMIT_LOGIN": "3/minute"}
+"""The settings of the shop that is shown: as in tests, but one may log in too often, by name."""
+
+
+class Stage:
+    """The shop, and what stands on its stage. What is asked for by a name is made once."""
+
+    def __init__(self, running: LocalShop) -> None:
+        self.running = running
+        config = config_of(running)
+        self.shop = Shop(config)
+        self._hurried = Shop(replace(config, payment_window=2))
+        self._accounts: dict[str, Account] = {}
+        self._sales: dict[str, Sale] = {}
+        self.until_shown = ExitStack()
+        eventually(self.shop.is_open)
+
+    def close(self) -> None:
+        """Let go of the shop."""
+        self.until_shown.close()
+        self.shop.close()
+        self._hurried.close()
+
+    def account(self, name: str) -> Account:
+        """The account of this name."""
+        if name not in self._accounts:
+            profile = Profile(name, 30, "1 Main Street", "http://127.0.0.1:9/none.png")
+            self._accounts[name] = accounts.register(self.shop, profile, PASSWORD)
+        return self._accounts[name]
+
+    def sale(self, product: str, num: int = 20, begins: int = -600, ends: int = 2 * HOUR, **more: object) -> Sale:
+        """The sale of this product; ``begins`` and ``ends`` in seconds from now. ``merchant`` is a name."""
+        if product not in self._sales:
+            now = self.shop.memory.now_ms() // 1000
+            merchant = str(more.pop("merchant", ""))
+            terms = {"producter": "拾物集 Sundries", "price": 99_900, **more}
+            self._sales[product] = selling.open_sale(
+                self.shop,
+                self.account(merchant) if merchant else None,
+                Terms(product=product, num=num, begins=now + begins, ends=now + ends, **terms),  # type: ignore[arg-type]
+            ).sale
+        return self._sales[product]
+
+    def order(self, who: str, sale: Sale, then: str = "", *, hurried: bool = False) -> str:
+        """An order that is placed and, ``then``, "paid", "cancelled", "expired" or "refunded". Returns its id."""
+        account = self.account(who)
+        shop = self._hurried if hurried or then == "expired" else self.shop
+        order = buying.buy(shop, account, sale.product).order
+        buying.placed_order_of(shop, account, order)
+        if then == "paid":
+            paying.pay(shop, account, order)
+        elif then in ("cancelled", "refunded"):
+            paying.cancel(shop, account, order)
+        if then == "expired":
+            eventually(lambda: self.state_of(order) == "expired")
+        if then == "refunded":
+            found = buying.order_of(shop, account, order)
+            charge = shop.payments.charge(order, found.amount, found.currency).id
+            shop.ledger.append(records.Paid(at=shop.memory.now_ms(), sale=sale.id, order=order, charge=charge))
+            eventually(lambda: buying.order_of(shop, account, order).refund == "done")
+        return order
+
+    def placing(self, who: str, sale: Sale) -> str:
+        """An order that waits for the order worker for as long as it is shown."""
+        self.stop("orders")
+        return buying.buy(self.shop, self.account(who), sale.product).order
+
+    def overdue(self, who: str, sale: Sale) -> str:
+        """An order whose time to pay is over, for as long as it is shown, though nobody has noticed."""
+        order = self.order(who, sale, hurried=True)
+        self.stop("orders")
+        eventually(lambda: (found := self.shop.orders.get(order)) and self.shop.memory.now_ms() > found.pay_by)
+        return order
+
+    def state_of(self, order: str) -> str:
+        """The state of an order, empty for none."""
+        found = self.shop.orders.get(order)
+        return found.state if found else ""
+
+    def stop(self, process: str) -> None:
+        """Have one of the shop's processes stand still until this was shown."""
+        pid = self.running.processes[process].pid
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        self.until_shown.callback(os.kill, pid, signal.SIGCONT)
+
+    def without(self, process: str) -> None:
+        """Take one of the shop's processes away until this was shown."""
+        gone = self.running.processes[process]
+        gone.kill()
+        self.until_shown.callback(self._bring_back, gone.start, gone.wait_ready)
+
+    def _bring_back(self, *steps: Callable[..., None]) -> None:
+        for step in steps:
+            step()
+        eventually(self._is_open, 60)
+
+    def _is_open(self) -> bool:
+        try:
+            return self.shop.is_open()
+        except RedisError:
+            return False
+
+
+def at(sale: Sale) -> str:
+    """A sale's address."""
+    return f"/miaosha/{quote(sale.product, safe='')}"
