@@ -28,6 +28,7 @@ class Order:
     """An order as the shop's memory holds it.
 
     Times are Unix milliseconds. ``amount`` is in minor units of ``currency``. ``refund`` is "", "due" or "done".
+    ``paid_at`` is 0 for an order that isn't paid.
     """
 
     id: str
@@ -42,3 +43,4 @@ class Order:
     currency: str
     charge: str = ""
     refund: str = ""
+    paid_at: int = 0

@@ -187,6 +187,7 @@ class Restored(OrderRecord):
     shopper_name: str
     pay_by: int
     charge: str
+    paid_at: int
     refund: str
 
 

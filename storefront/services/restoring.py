@@ -79,6 +79,7 @@ def _orders_again(shop: Shop, sales: Iterable[Sale], epoch: str) -> list[records
                     shopper_name=fields.get("shopper_name", ""),
                     pay_by=int(fields.get("pay_by", 0)),
                     charge=fields.get("charge", ""),
+                    paid_at=int(fields.get("paid_at", 0)),
                     refund=fields.get("refund", ""),
                 )
             )

@@ -64,6 +64,7 @@ def order_from(order_id: str, found: dict[str, str]) -> Order | None:
         currency=found["currency"],
         charge=found.get("charge", ""),
         refund=found.get("refund", ""),
+        paid_at=int(found.get("paid_at", 0)),
     )
 
 
@@ -94,7 +95,7 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
                 [*guard, record.order, why, LAST_CHECK_MS, signed, reserved_in],
             )
         case Paid():
-            return "apply_paid", [sale, order, agenda], [*guard, record.order, record.charge]
+            return "apply_paid", [sale, order, agenda], [*guard, record.order, record.charge, record.at]
         case Restored():
             facts = [record.state, record.shopper, record.shopper_name, record.at, record.pay_by]
             return (
@@ -102,7 +103,7 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
                 [sale, buyers, order, agenda],
                 [
                     *guard, signed, record.epoch, record.order, *facts,
-                    record.charge, record.refund, LAST_CHECK_MS,
+                    record.charge, record.refund, LAST_CHECK_MS, record.paid_at,
                 ],
             )  # fmt: skip
         case Refunded():

@@ -227,6 +227,7 @@ def order_for_programs(order: Order) -> dict[str, Any]:
         "amount": order.amount,
         "currency": order.currency,
         "charge": order.charge or None,
+        "paid_at": rfc3339(order.paid_at) if order.paid_at else None,
         "refund": order.refund or None,
         "links": {"self": here, "pay": f"{here}/pay", "cancel": f"{here}/cancel"},
     }

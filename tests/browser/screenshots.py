@@ -16,6 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
+from storefront.local import art
 from storefront.local.shop import LocalShop
 from tests.browser.conftest import launch
 from tests.browser.stage import ENV, HOUR, PASSWORD, Stage, at
@@ -98,7 +99,12 @@ class Shot:
 def full(stage: Stage) -> str:
     """The shop window with sales of every kind."""
     stage.sale(
-        PHONE_SOLD, num=100, price=299_900, merchant=SHOP, description="一百台，每人限购一台。\nOne hundred, one each."
+        PHONE_SOLD,
+        num=100,
+        price=299_900,
+        merchant=SHOP,
+        drawn=art.phone,
+        description="一百台，每人限购一台。\nOne hundred, one each.",
     )
     stage.sale(HEADPHONES, num=40, price=129_900, limit=2, merchant=SHOP)
     stage.sale(BICYCLE, begins=HOUR, ends=3 * HOUR, price=459_900)
@@ -128,6 +134,32 @@ def all_held(stage: Stage) -> str:
     """A sale whose last unit waits for Bert's payment."""
     sale = stage.sale(LAMP, num=1, price=59_900)
     stage.order(BERT, sale)
+    return at(sale)
+
+
+def waiting_for_it(stage: Stage) -> str:
+    """A sale whose last unit waits for Bert's payment, and Anna for Bert not to pay."""
+    sale = stage.sale("茶壶 Teapot", num=1, price=25_900)
+    stage.order(BERT, sale)
+    stage.wait(ANNA, sale)
+    stage.wait("Guest 1", sale)
+    return at(sale)
+
+
+def offered(stage: Stage) -> str:
+    """A sale whose last unit Bert gave back, so that it is offered to Anna."""
+    sale = stage.sale("台钟 Mantel clock", num=1, price=45_900)
+    order = stage.order(BERT, sale)
+    stage.wait(ANNA, sale)
+    stage.cancel(BERT, order)
+    eventually(lambda: [one for one in stage.held(ANNA, sale) if one.state == "pending"])
+    return at(sale)
+
+
+def expired(stage: Stage) -> str:
+    """A sale of which Anna let a unit go."""
+    sale = stage.sale("竹篮 Basket", price=12_900)
+    stage.order(ANNA, sale, "expired")
     return at(sale)
 
 
@@ -204,6 +236,9 @@ SHOTS = [
     Shot("sale-paid", "Bought", bought, ANNA),
     Shot("sale-limit", "As many as one may buy", held_twice, ANNA),
     Shot("sale-all-held", "Every unit is taken, some are unpaid", all_held, ANNA, MIXED),
+    Shot("sale-waiting", "On the waitlist", waiting_for_it, ANNA, MIXED),
+    Shot("sale-offered", "A unit came back, and is Anna's if she pays in time", offered, ANNA),
+    Shot("sale-expired", "The time to pay is over, and units are left", expired, ANNA),
     Shot("sale-sold-out", "Sold out", sold_out, ANNA),
     Shot("sale-ended", "The sale is over", lambda s: at(s.sale(TEA)), ANNA),
     Shot("order-placing", "An order is being placed", lambda s: f"/orders/{s.placing(ANNA, s.sale(BAG))}", ANNA, MIXED),
@@ -239,6 +274,7 @@ SHOTS = [
     Shot("orders-paid", "Paid orders", lambda _: "/orders?state=paid", ANNA),
     Shot("orders-ended", "Orders that came to nothing", lambda _: "/orders?state=ended", ANNA),
     Shot("orders-none", "No orders yet", lambda _: "/orders", "Newcomer"),
+    Shot("account", "One's account", lambda _: "/account", ANNA, MIXED),
     Shot("login", "Log in", lambda _: "/login", looks=MIXED),
     Shot("login-wrong", "A wrong password", lambda _: "/login", act=log_in_wrongly),
     Shot("register", "Register", lambda _: "/register"),

@@ -8,15 +8,17 @@ import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import cast
 from urllib.parse import quote
 
 from redis.exceptions import RedisError
 
 from storefront.domain import records
 from storefront.domain.account import Account, Profile
+from storefront.domain.order import Order
 from storefront.domain.sale import Sale, Terms
 from storefront.local.shop import LocalShop
-from storefront.services import accounts, buying, paying, selling
+from storefront.services import accounts, buying, paying, selling, waiting
 from storefront.shop import Shop
 from tests.conftest import SETTINGS, config_of, eventually
 
@@ -53,15 +55,20 @@ class Stage:
         return self._accounts[name]
 
     def sale(self, product: str, num: int = 20, begins: int = -600, ends: int = 2 * HOUR, **more: object) -> Sale:
-        """The sale of this product; ``begins`` and ``ends`` in seconds from now. ``merchant`` is a name."""
+        """The sale of this product; ``begins`` and ``ends`` in seconds from now.
+
+        ``merchant`` is a name; ``drawn`` draws the picture.
+        """
         if product not in self._sales:
             now = self.shop.memory.now_ms() // 1000
             merchant = str(more.pop("merchant", ""))
+            drawn = cast("Callable[[], bytes] | None", more.pop("drawn", None))
             terms = {"producter": "拾物集 Sundries", "price": 99_900, **more}
             self._sales[product] = selling.open_sale(
                 self.shop,
                 self.account(merchant) if merchant else None,
                 Terms(product=product, num=num, begins=now + begins, ends=now + ends, **terms),  # type: ignore[arg-type]
+                drawn() if drawn else None,
             ).sale
         return self._sales[product]
 
@@ -83,6 +90,18 @@ class Stage:
             shop.ledger.append(records.Paid(at=shop.memory.now_ms(), sale=sale.id, order=order, charge=charge))
             eventually(lambda: buying.order_of(shop, account, order).refund == "done")
         return order
+
+    def wait(self, who: str, sale: Sale) -> None:
+        """Have somebody join a sale's waitlist."""
+        waiting.join(self.shop, self.account(who), sale.id)
+
+    def cancel(self, who: str, order: str) -> None:
+        """Have somebody give a unit back."""
+        paying.cancel(self.shop, self.account(who), order)
+
+    def held(self, who: str, sale: Sale) -> list[Order]:
+        """Somebody's orders that hold units of a sale."""
+        return buying.orders_held(self.shop, self.account(who), sale.id)
 
     def placing(self, who: str, sale: Sale) -> str:
         """An order that waits for the order worker for as long as it is shown."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from flask import Flask
@@ -102,6 +103,14 @@ def contents(shop: Shop) -> dict[str, object]:
     return found
 
 
+def behind(shop: Shop) -> int:
+    """How many lines of the ledger Redis hasn't applied: a worker may have been stopped in front of one of its own."""
+    held = shop.positions.all_at(shop.ledger.partitions)
+    with closing(shop.ledger.reader()) as reader:
+        ends = reader.ends(shop.ledger.partitions)
+    return sum(ends[name] - position.offset for name, position in zip(shop.ledger.partitions, held, strict=True))
+
+
 @pytest.fixture
 def without_worker(running: LocalShop) -> Iterator[Callable[[], None]]:
     """The order worker is away; what is returned brings it back, as the end of the test does."""
@@ -146,11 +155,11 @@ def test_the_command_brings_on_a_redis_that_is_behind(
     inside: Flask, large_sale: Sale, without_worker: Callable[[], None]
 ) -> None:
     shop: Shop = inside.extensions["shop"]
-    unpaid = unpaid_of(shop, large_sale)
+    unpaid, lines = unpaid_of(shop, large_sale), behind(shop) + 3
     shop.ledger.append_all(requests(shop, large_sale, 3))
     told: list[tuple[int, int]] = []
-    assert rebuilding.rebuild(shop, lambda done, total: told.append((done, total))) == 3
-    assert told[-1] == (3, 3)
+    assert rebuilding.rebuild(shop, lambda done, total: told.append((done, total))) == lines
+    assert told[-1] == (lines, lines)
     assert unpaid_of(shop, large_sale) == unpaid + 3
 
 

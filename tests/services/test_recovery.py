@@ -67,6 +67,7 @@ def test_what_was_answered_yes_outlives(running: LocalShop, inside: Shop, fault:
     purchases = [buying.buy(inside, buyer, sale.product) for buyer in buyers]
     paying.pay(inside, buyers[0], purchases[0].order)
     paying.cancel(inside, buyers[1], purchases[1].order)
+    paid = inside.orders.get(purchases[0].order)
     # everything written so far shall have reached the disks: this test is about coming back, not about a lost tail
     eventually(lambda: inside.sales.get(sale.id).units.unpaid == 2)  # type: ignore[union-attr]
 
@@ -91,6 +92,7 @@ def test_what_was_answered_yes_outlives(running: LocalShop, inside: Shop, fault:
     inside.memory.redis.flushall()
     eventually(lambda: sale_is_open(inside, sale), timeout=60)
     expect_everything(inside, sale, buyers, purchases)
+    assert inside.orders.get(purchases[0].order) == paid
     # requests that came between the cut and its mending stand in front of what they are about
     assert anomalies(inside) <= ({"apply_requested:missing"} if "broker" in fault else set())
 

@@ -59,6 +59,7 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
                 shopper_name="",
                 pay_by=9,
                 charge=charge,
+                paid_at=0,
                 refund=refund,
             )
         case "Refunded", _:

@@ -50,6 +50,7 @@ def test_a_status_is_the_same_bytes_for_everybody_and_says_nothing_of_anybody(
         "time_begintokill": sale.terms.begins,
         "time_endkill": sale.terms.ends,
         "units": {"total": 3, "left": 3, "reserved": 0, "unpaid": 0, "paid": 0, "expired": 0},
+        "waiting": 0,
     }
 
 

@@ -4,6 +4,7 @@
 -- ARGV[5] order id   ARGV[6] state   ARGV[7] shopper   ARGV[8] shopper's name   ARGV[9] at (ms, "0" for a tombstone)
 -- ARGV[10] pay_by (ms)   ARGV[11] charge   ARGV[12] refund
 -- ARGV[13] ms until the sweep asks the payment provider once more about an order that was freed
+-- ARGV[14] when it was paid (ms, "0" if it wasn't)
 -- Returns "restored", "void" (that mending is over), "short" (no unit left: the design rules it out), "already",
 -- "missing" or "another_epoch".
 local no = guard(KEYS[1], ARGV[1], ARGV[2])
@@ -36,6 +37,7 @@ if word == 'restored' then
       'product', sale[1], 'amount', sale[2], 'currency', sale[3])
   end
   if ARGV[11] ~= '' then redis.call('HSET', KEYS[3], 'charge', ARGV[11]) end
+  if ARGV[14] ~= '0' then redis.call('HSET', KEYS[3], 'paid_at', ARGV[14]) end
   if ARGV[12] ~= '' then set_refund(KEYS[1], KEYS[3], ARGV[12]) end
 
   if ARGV[12] == 'due' then
