@@ -20,6 +20,7 @@ from storefront.local import art
 from storefront.local.shop import LocalShop
 from tests.browser.conftest import launch
 from tests.browser.stage import ENV, HOUR, PASSWORD, Stage, at
+from tests.conftest import eventually
 
 DOCS = Path(__file__).parents[2] / "docs"
 IMAGES = DOCS / "img"
@@ -292,6 +293,13 @@ SHOTS = [
 """Every page in every state. The last one takes Redis away, and with it for a moment the whole shop."""
 
 
+ALL_PICTURES = """Promise.all([...document.images].map((picture) => {
+  picture.loading = "eager";
+  return picture.decode().catch(() => {});
+}))"""
+"""Also those further down, which a browser fetches only when they come near."""
+
+
 class Camera:
     """Browsers of every look and visitor, and what they photograph."""
 
@@ -353,6 +361,7 @@ class Camera:
     @staticmethod
     def _photograph(page: Page, file: Path) -> None:
         page.wait_for_load_state()
+        page.evaluate(ALL_PICTURES)
         size = page.viewport_size or {"width": 0, "height": 0}
         tall = int(page.evaluate("document.documentElement.scrollHeight"))
         taken = page.context.new_cdp_session(page).send(
