@@ -28,6 +28,8 @@ MOST_IN_FLIGHT = 5
 MOST_DISASTERS = 8
 UNPAID = ("reserved", "releasing", "pending")
 WAIT_FOR_WORKER = ("pay", "cancel", "join", "leave")
+MOST_ROUNDS = 100
+"""Of what it may take until all records are applied."""
 ROUNDS = 12
 """More than it can take until everything rests."""
 
@@ -343,8 +345,11 @@ class ShopMachine(RuleBasedStateMachine):
 
     def run_to_rest(self) -> None:
         """The worker applies all there is, whoever waited goes on, until nothing more happens."""
-        busy = True
+        busy, rounds = True, 0
         while busy:
+            rounds += 1
+            if rounds > MOST_ROUNDS:
+                self._require([f"there is no end: {self.workers[0]}, {self.ledger.lines[-3:]}, {self.ledger.flying}"])
             for flight in list(self.ledger.flying):
                 self.ledger.arrive(flight, again=False)
             lines = len(self.ledger.lines)
