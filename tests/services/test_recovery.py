@@ -29,9 +29,16 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
 
 @pytest.fixture
 def inside(running: LocalShop) -> Iterator[Shop]:
-    """That shop's stores and ledger, opened in this process."""
+    """That shop's stores and ledger, opened in this process.
+
+    The broker is stopped once, in peace: killed in its very first second it would forget its topics' partitions, too.
+    """
     shop = Shop(config_of(running))
     eventually(shop.is_open)
+    broker = running.processes["broker"]
+    broker.stop()
+    broker.start()
+    broker.wait_ready(20)
     yield shop
     shop.close()
 
