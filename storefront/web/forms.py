@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from flask_babel import gettext
+from babel.dates import get_timezone_location
+from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
@@ -31,6 +32,11 @@ ZONES = [
     "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Tokyo", "Asia/Singapore", "Asia/Kolkata", "Europe/Berlin",
     "Europe/London", "America/New_York", "America/Los_Angeles", "Australia/Sydney", "UTC",
 ]  # fmt: skip
+
+
+def zones() -> list[tuple[str, str]]:
+    """The time zones there are to choose from, each with the reader's word for its place."""
+    return [(zone, zone if zone == "UTC" else get_timezone_location(zone, locale=get_locale())) for zone in ZONES]
 
 
 def _normal(value: str | None) -> str | None:
@@ -181,9 +187,7 @@ class SaleForm(ShopForm):
     time_endkill = MomentField(
         _("Ends"), required(NumberRange(0, LAST_SECOND, _("This moment is out of range: years 1970 to 9999.")))
     )
-    zone = SelectField(
-        _("Time zone"), choices=[(zone, zone) for zone in ZONES], default=ZONES[0], validators=[Optional()]
-    )
+    zone = SelectField(_("Time zone"), choices=zones, default=ZONES[0], validators=[Optional()])
     price = WholeNumberField(
         _("Price"), optional(NumberRange(1, MOST_MONEY, _("The price must be between %(min)s and %(max)s.")))
     )

@@ -18,6 +18,7 @@ QUIET = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 PASSWORD = "secret123"
+LOCALES = {"en": "en-GB", "zh": "zh-CN"}
 
 Visitor = Callable[..., Page]
 
@@ -52,7 +53,7 @@ def visitor(browser: Browser, real_shop: LocalShop) -> Iterator[Visitor]:
 
     def make(*, script: bool = True, width: int = 1280, language: str = "en", **more: Any) -> Page:
         context = browser.new_context(
-            base_url=real_shop.url, java_script_enabled=script, locale={"en": "en-GB", "zh": "zh-CN"}[language],
+            base_url=real_shop.url, java_script_enabled=script, locale=LOCALES[language],
             viewport={"width": width, "height": 800}, timezone_id="Asia/Shanghai", **more,
         )  # fmt: skip
         context.set_default_timeout(15_000)

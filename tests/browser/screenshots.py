@@ -20,7 +20,6 @@ from storefront.local import art
 from storefront.local.shop import LocalShop
 from tests.browser.conftest import launch
 from tests.browser.stage import ENV, HOUR, PASSWORD, Stage, at
-from tests.conftest import eventually
 
 DOCS = Path(__file__).parents[2] / "docs"
 IMAGES = DOCS / "img"
@@ -104,7 +103,7 @@ def full(stage: Stage) -> str:
         num=100,
         price=299_900,
         merchant=SHOP,
-        drawn=art.phone,
+        upload=art.phone(),
         description="一百台，每人限购一台。\nOne hundred, one each.",
     )
     stage.sale(HEADPHONES, num=40, price=129_900, limit=2, merchant=SHOP)
@@ -153,7 +152,7 @@ def offered(stage: Stage) -> str:
     order = stage.order(BERT, sale)
     stage.wait(ANNA, sale)
     stage.cancel(BERT, order)
-    eventually(lambda: [one for one in stage.held(ANNA, sale) if one.state == "pending"])
+    stage.until_pending(ANNA, sale)
     return at(sale)
 
 

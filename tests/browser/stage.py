@@ -1,4 +1,4 @@
-"""A running shop that is brought into any state its pages can show. For screenshots; no test needs it.
+"""A running shop that is brought into any state its pages can show: to be judged by tests, or photographed.
 
 Everything that is staged here goes through the shop's own services: no state is shown that the shop couldn't be in.
 """
@@ -8,14 +8,13 @@ import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import cast
 from urllib.parse import quote
 
 from redis.exceptions import RedisError
 
 from storefront.domain import records
 from storefront.domain.account import Account, Profile
-from storefront.domain.order import Order
+from storefront.domain.ids import new_order_id
 from storefront.domain.sale import Sale, Terms
 from storefront.local.shop import LocalShop
 from storefront.services import accounts, buying, paying, selling, waiting
@@ -57,18 +56,18 @@ class Stage:
     def sale(self, product: str, num: int = 20, begins: int = -600, ends: int = 2 * HOUR, **more: object) -> Sale:
         """The sale of this product; ``begins`` and ``ends`` in seconds from now.
 
-        ``merchant`` is a name; ``drawn`` draws the picture.
+        ``merchant`` is a name; ``upload`` a picture's file.
         """
         if product not in self._sales:
             now = self.shop.memory.now_ms() // 1000
             merchant = str(more.pop("merchant", ""))
-            drawn = cast("Callable[[], bytes] | None", more.pop("drawn", None))
+            upload = more.pop("upload", None)
             terms = {"producter": "拾物集 Sundries", "price": 99_900, **more}
             self._sales[product] = selling.open_sale(
                 self.shop,
                 self.account(merchant) if merchant else None,
                 Terms(product=product, num=num, begins=now + begins, ends=now + ends, **terms),  # type: ignore[arg-type]
-                drawn() if drawn else None,
+                upload,  # type: ignore[arg-type]
             ).sale
         return self._sales[product]
 
@@ -81,7 +80,7 @@ class Stage:
         if then == "paid":
             paying.pay(shop, account, order)
         elif then in ("cancelled", "refunded"):
-            paying.cancel(shop, account, order)
+            self.cancel(who, order)
         if then == "expired":
             eventually(lambda: self.state_of(order) == "expired")
         if then == "refunded":
@@ -91,17 +90,27 @@ class Stage:
             eventually(lambda: buying.order_of(shop, account, order).refund == "done")
         return order
 
+    def cancel(self, who: str, order: str) -> None:
+        """Give an unpaid order's unit back."""
+        paying.cancel(self.shop, self.account(who), order)
+
     def wait(self, who: str, sale: Sale) -> None:
         """Have somebody join a sale's waitlist."""
         waiting.join(self.shop, self.account(who), sale.id)
 
-    def cancel(self, who: str, order: str) -> None:
-        """Have somebody give a unit back."""
-        paying.cancel(self.shop, self.account(who), order)
+    def until_pending(self, who: str, sale: Sale) -> None:
+        """Go on when somebody's order of this sale is placed."""
+        shopper = self.account(who)
+        eventually(
+            lambda: [self.state_of(order) for order in self.shop.orders.held(sale.id, shopper.id)] == ["pending"]
+        )
 
-    def held(self, who: str, sale: Sale) -> list[Order]:
-        """Somebody's orders that hold units of a sale."""
-        return buying.orders_held(self.shop, self.account(who), sale.id)
+    def lost(self, who: str, sale: Sale) -> str:
+        """An order whose request never came into the ledger, as when a web process dies in between."""
+        shopper, order = self.account(who), new_order_id(sale.id)
+        self.shop.orders.reserve(sale.id, order, shopper.id, shopper.name, doubt_ms=1, pay_ms=HOUR * 1000)
+        eventually(lambda: self.state_of(order) == "released")
+        return order
 
     def placing(self, who: str, sale: Sale) -> str:
         """An order that waits for the order worker for as long as it is shown."""

@@ -2,118 +2,22 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from storefront.domain.account import Account
-from storefront.domain.sale import Sale, Terms
+from storefront.domain.sale import Sale
 from storefront.local import art
-from storefront.services import buying, paying, selling
+from storefront.services import buying, paying
 from storefront.shop import Shop
 from tests.browser.conftest import Visitor
 from tests.conftest import unique
 
-MORE_OF_THE_SAME = [["li.card:nth-child(n+4)"], ["li.row:nth-child(n+6)"]]  # other tests' sales fill the lists
 MONTHS_AWAY = 90 * 86400
-LONG = "Extraordinarily-long-product-name-without-any-place-to-break-it 降噪耳机"
-
-
-@dataclass
-class Street:
-    """Something of each kind to look at, and who may look at it."""
-
-    account: Account
-    pages: dict[str, str]
-
-
-PUBLIC = ["home", "live", "upcoming", "all held", "sold out", "ended", "nothing found", "register", "login", "error"]
-PRIVATE = [
-    "home, logged in", "live, logged in", "limit reached", "orders", "pending", "paid", "cancelled", "free",
-    "account", "create", "no orders", "dashboard", "dashboard of a sale", "dashboard of a free sale",
-]  # fmt: skip
-WRONG = ["register, wrong", "create, wrong"]
-ALL = [*PUBLIC, *PRIVATE, *WRONG]
-
-
-@pytest.fixture
-def street(shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]) -> Street:
-    account, other = somebody(), somebody()
-
-    def at(sale: Sale) -> str:
-        return f"/miaosha/{quote(sale.product, safe='')}"
-
-    live = a_sale(num=1000, product=unique(LONG), description="一行\n另一行", limit=2, price=10**11)
-    upcoming, ended = a_sale(begins=3600, ends=MONTHS_AWAY), a_sale(begins=-100, ends=-10)
-    held, sold, free = a_sale(), a_sale(), a_sale(price=None)
-    limited = a_sale(num=9, image="http://127.0.0.1:9/none.png")
-    buying.buy(shop, other, held.product)
-    paying.pay(shop, other, buying.buy(shop, other, sold.product).order)
-    now = shop.memory.now_ms() // 1000
-    own, own_free = (
-        selling.open_sale(shop, account, Terms(unique(LONG), 9, "x", now - 60, now + 3600, price)).sale
-        for price in (10**11, None)
-    )
-    paying.pay(shop, other, buying.buy(shop, other, own.product).order)
-    orders = {name: buying.buy(shop, account, sale.product).order for name, sale in (
-        ("pending", limited), ("paid", a_sale()), ("cancelled", a_sale()), ("free", free),
-    )}  # fmt: skip
-    for order in orders.values():
-        buying.placed_order_of(shop, account, order)
-    paying.pay(shop, account, orders["paid"])
-    paying.cancel(shop, account, orders["cancelled"])
-    return Street(account, {
-        "home": "/", "live": at(live), "upcoming": at(upcoming), "all held": at(held), "sold out": at(sold),
-        "ended": at(ended), "nothing found": "/?q=no-such-thing", "register": "/register", "login": "/login",
-        "error": "/no/such/page",
-        "home, logged in": "/", "live, logged in": at(live), "limit reached": at(limited), "orders": "/orders",
-        **{name: f"/orders/{order}" for name, order in orders.items()},
-        "dashboard": "/dashboard", "dashboard of a sale": f"/dashboard/{own.id}?live=0",
-        "dashboard of a free sale": f"/dashboard/{own_free.id}?live=0",
-        "account": "/account",
-        "create": "/createmiaosha", "no orders": "/orders?state=ended&cursor=" + orders["pending"],
-        "register, wrong": "/register", "create, wrong": "/createmiaosha",
-    })  # fmt: skip
-
-
-@pytest.fixture
-def go_to(street: Street, log_in: Callable[..., None]) -> Callable[[Page, str], None]:
-    """Leads a visitor to the page of a name."""
-
-    def go(page: Page, name: str) -> None:
-        if name in PRIVATE or name == "create, wrong":
-            log_in(page, street.account)
-        page.goto(street.pages[name])
-        if name in WRONG:
-            page.locator("main form button").click()
-            expect(page.locator("#summary")).to_be_visible()
-
-    return go
-
-
-@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "zh")])
-@pytest.mark.parametrize("name", ALL)
-def test_axe_finds_nothing_and_a_small_phone_shows_it_whole_with_room_for_fingers(
-    visitor: Visitor, go_to: Callable[..., None], name: str, scheme: str, language: str
-) -> None:
-    page = visitor(color_scheme=scheme, language=language)
-    go_to(page, name)
-    page.wait_for_load_state()
-    found = Axe().run(page, context={"exclude": MORE_OF_THE_SAME})
-    assert found.violations_count == 0, found.generate_report()
-    page.set_viewport_size({"width": 320, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") == 320
-    low = page.evaluate(
-        """[...document.querySelectorAll("button, .button, header a, .control, summary")]
-        .filter((element) => element.offsetParent && element.getBoundingClientRect().height < 44)
-        .map((element) => element.outerHTML)"""
-    )
-    assert not low
 
 
 @pytest.mark.parametrize("width", [320, 1280])
