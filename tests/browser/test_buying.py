@@ -1,28 +1,27 @@
-"""A purchase as a person makes it, and the ways it can go crooked."""
+"""The ways a purchase can go crooked, and what people see then."""
 
 import os
 import re
 import signal
 from collections.abc import Callable
-from urllib.parse import quote
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from storefront.config import Config
 from storefront.domain.account import Account
 from storefront.domain.sale import Sale
 from storefront.local.shop import LocalShop
 from storefront.services import buying, paying
 from storefront.shop import Shop
 from tests.browser.conftest import PASSWORD, Visitor
+from tests.browser.stage import at
 from tests.conftest import unique
 
 ORDER = re.compile(r"/orders/[0-9a-z]{20}$")
 SCRIPT = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-
-
-def address(sale: Sale) -> str:
-    return f"/miaosha/{quote(sale.product, safe='')}"
 
 
 def until(page: Page, wanted: str, *, script: bool) -> None:
@@ -35,46 +34,13 @@ def until(page: Page, wanted: str, *, script: bool) -> None:
 
 
 @SCRIPT
-def test_a_person_registers_buys_pays_and_keeps_the_receipt(
-    visitor: Visitor, a_sale: Callable[..., Sale], script: bool
-) -> None:
-    sale = a_sale(num=3, price=599900)
-    page = visitor(script=script)
-    page.goto("/")
-    page.get_by_role("link", name="Register").click()
-    page.get_by_label("Name", exact=True).fill(unique("Ann"))
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Age", exact=True).fill("30")
-    page.get_by_label("Address", exact=True).fill("1 Main Street")
-    page.get_by_label("Picture").fill("http://127.0.0.1:9/none.png")
-    page.locator("main").get_by_role("button", name="Register").click()
-    expect(page.get_by_role("status").filter(has_text="Welcome")).to_be_visible()
-
-    page.get_by_role("link", name=f"Buy now: {sale.product}").click()
-    page.get_by_role("button", name="Buy now").click()
-    page.wait_for_url(ORDER)
-    until(page, "#pay", script=script)
-    expect(page.locator("#pay")).to_have_text("Pay CN¥5,999.00")
-    page.locator("#pay").click()
-    expect(page.get_by_role("heading", name="Paid")).to_be_visible()
-    number = page.url.rpartition("/")[2]
-    expect(page.locator("main")).to_contain_text(number)
-
-    page.get_by_role("link", name="My orders").first.click()
-    row = page.locator("main li").filter(has_text=sale.product)
-    expect(row).to_contain_text("Paid")
-    row.get_by_role("link", name=sale.product).click()
-    expect(page.get_by_text("This page is your receipt.")).to_be_visible()
-
-
-@SCRIPT
 def test_an_order_is_cancelled_only_when_asked_twice(
     visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
     script: bool,
 ) -> None:  # fmt: skip
     sale, page = a_sale(), visitor(script=script)
     log_in(page, somebody())
-    page.goto(address(sale))
+    page.goto(at(sale))
     page.get_by_role("button", name="Buy now").click()
     until(page, "#pay", script=script)
     sure = page.get_by_role("button", name="Yes, cancel it")
@@ -90,7 +56,7 @@ def test_who_is_not_logged_in_comes_back_to_the_sale_after_logging_in(
     visitor: Visitor, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
 ) -> None:
     sale, page, account = a_sale(product=unique("50% off / 手机?")), visitor(), somebody()
-    page.goto(address(sale))
+    page.goto(at(sale))
     page.get_by_role("link", name="Log in to buy").click()
     page.get_by_label("Name", exact=True).fill(account.name)
     page.get_by_label("Password", exact=True).fill("wrong password")
@@ -107,38 +73,11 @@ def test_what_costs_nothing_is_confirmed_and_shows_no_money(
 ) -> None:
     sale, page = a_sale(price=None), visitor()
     log_in(page, somebody())
-    page.goto(address(sale))
+    page.goto(at(sale))
     page.get_by_role("button", name="Buy now").click()
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("heading", name="Confirmed")).to_be_visible()
     assert "¥" not in page.locator("main").inner_text()
-
-
-@pytest.mark.parametrize("minutes", [10, -10], ids=["ahead", "behind"])
-def test_the_button_opens_at_zero_though_the_readers_clock_is_wrong(
-    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
-    minutes: int,
-) -> None:  # fmt: skip
-    account, page = somebody(), visitor()
-    page.add_init_script(
-        f"""const shift = {minutes} * 60000, RightDate = Date;
-        Date = class extends RightDate {{
-          constructor(...given) {{ if (given.length) super(...given); else super(RightDate.now() + shift); }}
-          static now() {{ return RightDate.now() + shift; }}
-        }};"""
-    )
-    log_in(page, account)
-    sale = a_sale(begins=4, ends=3600)
-    page.goto(address(sale))
-    button = page.locator("#buy")
-    expect(button).to_have_attribute("aria-disabled", "true")
-    expect(button).to_have_accessible_description(re.compile("^Opens on "))
-    expect(page.locator("time[data-until] b").nth(2)).to_have_text("00")  # minutes
-    button.focus()
-    expect(page.get_by_role("button", name="Buy now")).to_be_focused()
-    expect(page.locator("#announcer")).to_have_text("The sale is live. You can buy now.")
-    page.get_by_role("button", name="Buy now").click()
-    page.wait_for_url(ORDER)
 
 
 def test_a_page_that_comes_back_from_the_browsers_memory_is_asked_for_anew(
@@ -146,27 +85,11 @@ def test_a_page_that_comes_back_from_the_browsers_memory_is_asked_for_anew(
 ) -> None:
     sale, page = a_sale(num=2), visitor()
     log_in(page, somebody())
-    page.goto(address(sale))
+    page.goto(at(sale))
     page.get_by_role("button", name="Buy now").click()
     page.wait_for_url(ORDER)
     page.go_back()
     expect(page.locator("#buy")).to_have_text(re.compile("^(Pay |View your order)"))
-
-
-def test_two_tabs_that_buy_at_once_end_with_one_order(
-    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
-) -> None:
-    sale, one = a_sale(num=5), visitor()
-    log_in(one, somebody())
-    two = one.context.new_page()
-    for tab in (one, two):
-        tab.goto(address(sale))
-    for tab in (one, two):
-        tab.locator("#buy").evaluate("button => setTimeout(() => button.click())")
-    for tab in (one, two):
-        expect(tab.locator("#pay, a#buy")).to_be_visible()  # the order, or the way to it
-    one.goto("/orders")
-    expect(one.locator("main li").filter(has_text=sale.product)).to_have_count(1)
 
 
 @SCRIPT
@@ -176,7 +99,7 @@ def test_a_double_click_buys_once(
 ) -> None:  # fmt: skip
     sale, page = a_sale(num=5, limit=5), visitor(script=script)
     log_in(page, somebody())
-    page.goto(address(sale))
+    page.goto(at(sale))
     page.get_by_role("button", name="Buy now").dblclick()
     page.wait_for_url(ORDER)
     page.goto("/orders")
@@ -188,7 +111,7 @@ def test_a_button_whose_request_was_lost_can_be_pressed_again(
 ) -> None:
     sale, page = a_sale(), visitor()
     log_in(page, somebody())
-    page.goto(address(sale))
+    page.goto(at(sale))
     page.route("**/miaosha/**", lambda route: route.fulfill(status=204), times=1)  # the browser stays where it is
     button = page.locator("#buy")
     button.click()
@@ -205,7 +128,7 @@ def test_an_order_that_is_being_placed_waits_and_then_asks_for_the_payment(
 ) -> None:  # fmt: skip
     sale, page = a_sale(), visitor(script=script)
     log_in(page, somebody())
-    page.goto(address(sale))
+    page.goto(at(sale))
     worker = real_shop.processes["orders"].pid
     assert worker
     os.kill(worker, signal.SIGSTOP)
@@ -226,7 +149,7 @@ def test_an_order_that_is_being_placed_can_be_looked_at_again_though_the_script_
     sale, page = a_sale(), visitor()
     page.route("**/shop.js*", lambda route: route.abort())
     log_in(page, somebody())
-    page.goto(address(sale))
+    page.goto(at(sale))
     worker = real_shop.processes["orders"].pid
     assert worker
     os.kill(worker, signal.SIGSTOP)
@@ -283,14 +206,6 @@ def test_a_pay_button_that_is_pressed_again_is_no_fault(
     expect(stale.get_by_role("heading", name="Paid")).to_be_visible()
 
 
-def test_a_listener_hears_milestones_and_not_every_second(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
-    sale, page = a_sale(begins=33, ends=3600), visitor()
-    page.goto(address(sale))
-    expect(page.get_by_role("timer")).to_have_count(1)
-    expect(page.locator("#announcer")).to_have_text("The sale starts in 30 seconds.")
-    assert page.locator("[aria-live]").count() == 0
-
-
 def test_every_end_of_a_sale_says_why_there_is_nothing_to_buy(
     visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
     shop: Shop,
@@ -300,11 +215,11 @@ def test_every_end_of_a_sale_says_why_there_is_nothing_to_buy(
     buying.buy(shop, other, held.product)
     paying.pay(shop, other, buying.buy(shop, other, sold.product).order)
     log_in(page, somebody())
-    page.goto(address(held))
+    page.goto(at(held))
     expect(page.get_by_role("button", name="已抢完，1 件待付款")).to_have_attribute("aria-disabled", "true")
-    page.goto(address(sold))
+    page.goto(at(sold))
     expect(page.get_by_role("button", name="已抢光")).to_have_attribute("aria-disabled", "true")
-    page.goto(address(over))
+    page.goto(at(over))
     expect(page.locator("main")).to_contain_text("秒杀已于")
     expect(page.locator("#buy")).to_have_count(0)
 
@@ -320,7 +235,7 @@ def test_who_waits_is_told_on_the_page_when_a_unit_is_theirs(
     bought = buying.buy(shop, buyer, sale.product)
     page = visitor(width=390)
     log_in(page, waiter)
-    page.goto(f"/miaosha/{sale.product}")
+    page.goto(at(sale))
     page.get_by_role("button", name="Join the waitlist").click()
     expect(page.get_by_text("You are at place 1 of 1")).to_be_visible()
     paying.cancel(shop, buyer, bought.order)
@@ -329,3 +244,52 @@ def test_who_waits_is_told_on_the_page_when_a_unit_is_theirs(
     page.locator("#buy", has_text="Pay CN¥10.00").click()
     page.locator("#pay").click()
     expect(page.get_by_role("heading", name="Paid")).to_be_visible()
+
+
+def test_two_tabs_that_buy_at_once_end_with_one_order_and_both_say_so(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
+    shop: Shop,
+) -> None:  # fmt: skip
+    sale, one, account = a_sale(num=5), visitor(), somebody()
+    log_in(one, account)
+    two = one.context.new_page()
+    for tab in (one, two):
+        tab.goto(at(sale))
+    for tab in (one, two):
+        tab.locator("#buy").evaluate("button => setTimeout(() => button.click())")
+    for tab in (one, two):
+        expect(tab.locator("#pay, a#buy:text('Pay')")).to_be_visible()  # the order, or the way to it
+    (order,) = shop.orders.held(sale.id, account.id)
+    for tab in (one, two):
+        if not ORDER.search(tab.url):
+            expect(tab.get_by_role("alert")).to_have_text("You already hold as many as one shopper may buy.")
+            tab.locator("a#buy").click()
+        tab.wait_for_url(f"**/orders/{order}")
+    now = shop.sales.get(sale.id)
+    assert now
+    assert now.units.left == 4
+
+
+def test_an_order_that_is_not_paid_in_time_says_so_in_view_and_its_unit_is_for_sale_again(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
+    config: Config,
+) -> None:  # fmt: skip
+    account, sale, page, other = somebody(), a_sale(), visitor(), visitor()
+    for visiting, who in ((page, account), (other, somebody())):
+        log_in(visiting, who)
+    with closing(Shop(replace(config, payment_window=6))) as hurried:
+        order = buying.buy(hurried, account, sale.product).order
+        buying.placed_order_of(hurried, account, order)
+    page.goto(f"/orders/{order}")
+    other.goto(at(sale))
+    expect(page.locator("#pay")).to_be_visible()
+    expect(other.get_by_role("button", name="All taken, 1 unpaid")).to_be_visible()
+    page.evaluate("window.untouched = true")
+    expect(page.get_by_role("alert")).to_contain_text("Hold expired")
+    expect(page.locator("#pay")).to_have_count(0)
+    assert page.evaluate("window.untouched")  # it was not loaded anew
+    expect(other.get_by_role("button", name="Buy now")).to_be_visible()
+    page.get_by_role("link", name="Back to the sale").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your hold on a unit expired")
+    page.get_by_role("button", name="Buy now").click()
+    page.wait_for_url(ORDER)

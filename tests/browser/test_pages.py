@@ -20,21 +20,6 @@ from tests.conftest import unique
 MONTHS_AWAY = 90 * 86400
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-def test_nothing_moves_while_a_countdown_runs(visitor: Visitor, a_sale: Callable[..., Sale], width: int) -> None:
-    sale, page = a_sale(begins=60 * 60 + 3, ends=MONTHS_AWAY), visitor(width=width)  # an hour ends on the way
-    page.goto(f"/miaosha/{quote(sale.product)}")
-    page.evaluate(
-        """() => { window.moved = 0; new PerformanceObserver((list) => {
-          for (const shift of list.getEntries()) window.moved += shift.value;
-        }).observe({ type: "layout-shift", buffered: true }); }"""
-    )
-    hours, minutes = page.locator("time[data-until] b").nth(1), page.locator("time[data-until] b").nth(2)
-    expect(hours).to_have_text("00")
-    expect(minutes).to_have_text("59")
-    assert page.evaluate("window.moved") == 0
-
-
 def test_a_wrong_form_keeps_what_was_typed_and_leads_to_the_field(visitor: Visitor) -> None:
     page = visitor()
     page.goto("/register")
@@ -98,33 +83,6 @@ def test_the_language_chosen_is_remembered_and_the_page_stays(
     expect(page.get_by_role("link", name="注册")).to_be_visible()
     page.get_by_role("button", name="English").click()
     expect(page.get_by_role("link", name="Register")).to_be_visible()
-
-
-def test_moments_are_in_the_readers_time_or_say_that_they_are_utc(
-    visitor: Visitor, a_sale: Callable[..., Sale]
-) -> None:
-    sale = a_sale(begins=3600, ends=7200)
-    for script, zone in ((True, "GMT+8"), (False, "UTC")):
-        page = visitor(script=script)
-        page.goto(f"/miaosha/{quote(sale.product)}")
-        expect(page.locator("dd time").first).to_have_text(re.compile(re.escape(zone) + "$"))
-
-
-def test_without_script_no_countdown_stands_still(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
-    sale, page = a_sale(begins=3600, ends=7200), visitor(script=False)
-    page.goto(f"/miaosha/{quote(sale.product)}")
-    expect(page.locator(".countdown")).to_be_hidden()
-    expect(page.get_by_role("link", name="Check again")).to_be_visible()
-
-
-def test_a_keyboard_skips_to_the_content(visitor: Visitor) -> None:
-    page = visitor()
-    page.goto("/")
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
-    expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
-    page.keyboard.press("Enter")
-    expect(page.locator("#main")).to_be_focused()
 
 
 def test_a_picture_is_chosen_in_the_form_and_comes_from_the_shop_alone(

@@ -1,0 +1,101 @@
+"""The shop's clock on the page: right though the reader's is wrong or their machine slept, and without script."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from storefront.domain.account import Account
+from storefront.domain.sale import Sale
+from tests.browser.conftest import Visitor
+from tests.browser.stage import at
+from tests.conftest import eventually
+
+ORDER = re.compile(r"/orders/[0-9a-z]{20}$")
+WRONG_CLOCK = """
+  const RightDate = Date, rightNow = performance.now.bind(performance);
+  window.wrong = {minutes} * 60000; // ms by which the reader's clock is wrong
+  window.missed = 0; // ms for which the machine slept and performance.now stood still
+  performance.now = () => rightNow() - window.missed;
+  Date = class extends RightDate {
+    constructor(...given) { if (given.length) super(...given); else super(Date.now()); }
+    static now() { return RightDate.now() + window.wrong; }
+  };
+  window.opened = null; // when the button could first be pressed, in ms by the right clock
+  window.shown = 0; // the seconds that the countdown showed last
+  setInterval(() => {
+    const button = document.querySelector("#buy:not([aria-disabled])");
+    if (button) window.opened ??= RightDate.now();
+    const digits = [...document.querySelectorAll("time[data-until] b")].map((digit) => Number(digit.textContent));
+    window.shown = digits.reduce((sum, digit, place) => sum + digit * [86400, 3600, 60, 1][place], 0);
+    window.left = (document.querySelector("time[data-until]")?.dataset.until - RightDate.now()) / 1000;
+  }, 20);
+"""
+
+
+@pytest.mark.parametrize(
+    ("minutes", "slept"), [(10, 0), (-10, 0), (0, 10)], ids=["ahead", "behind", "slept on the way"]
+)
+def test_the_button_opens_at_zero_by_the_shops_clock_and_never_before(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
+    minutes: int, slept: int,
+) -> None:  # fmt: skip
+    account, page = somebody(), visitor()
+    page.add_init_script(WRONG_CLOCK.replace("{minutes}", str(minutes)))
+    log_in(page, account)
+    sale = a_sale(begins=6, ends=3600)
+    page.goto(at(sale))
+    button = page.locator("#buy")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_accessible_description(re.compile("^Opens on "))
+    page.evaluate(f"window.missed = {slept} * 60000")
+    eventually(lambda: page.evaluate("Math.abs(window.shown - window.left) < 1.5"))
+    button.focus()
+    expect(page.get_by_role("button", name="Buy now")).to_be_focused()
+    expect(page.locator("#announcer")).to_have_text("The sale is live. You can buy now.")
+    assert 0 <= page.evaluate("window.opened") / 1000 - sale.terms.begins < 5
+    page.get_by_role("button", name="Buy now").click()
+    page.wait_for_url(ORDER)
+
+
+def test_a_machine_that_slept_shows_the_right_time_when_it_wakes(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
+    sale, page = a_sale(begins=7000, ends=9000), visitor()
+    page.add_init_script(
+        """const now = performance.now.bind(performance);
+        window.missed = 0; // ms for which this clock stood still with the machine
+        performance.now = () => now() - window.missed;"""
+    )
+    page.goto(at(sale))
+    hours = page.locator("time[data-until] b").nth(1)
+    expect(hours).to_have_text("01")
+    page.route("**/time", lambda route: route.abort())  # no network yet
+    page.evaluate("window.missed = 1800 * 1000")
+    expect(hours).to_have_text("02")
+    page.unroute("**/time")
+    expect(hours).to_have_text("01")
+
+
+def test_a_listener_hears_milestones_and_not_every_second(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
+    sale, page = a_sale(begins=33, ends=3600), visitor()
+    page.goto(at(sale))
+    expect(page.get_by_role("timer")).to_have_count(1)
+    expect(page.locator("#announcer")).to_have_text("The sale starts in 30 seconds.")
+    assert page.locator("[aria-live]").count() == 0
+
+
+def test_moments_are_in_the_readers_time_or_say_that_they_are_utc(
+    visitor: Visitor, a_sale: Callable[..., Sale]
+) -> None:
+    sale = a_sale(begins=3600, ends=7200)
+    for script, zone in ((True, "GMT+8"), (False, "UTC")):
+        page = visitor(script=script)
+        page.goto(at(sale))
+        expect(page.locator("dd time").first).to_have_text(re.compile(re.escape(zone) + "$"))
+
+
+def test_without_script_no_countdown_stands_still(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
+    sale, page = a_sale(begins=3600, ends=7200), visitor(script=False)
+    page.goto(at(sale))
+    expect(page.locator(".countdown")).to_be_hidden()
+    expect(page.get_by_role("link", name="Check again")).to_be_visible()
