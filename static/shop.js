@@ -219,7 +219,9 @@
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
     old.replaceWith(fresh);
     document.title = page.title;
-    for (const message of page.querySelectorAll("#messages > *")) document.getElementById("messages").append(message);
+    const messages = document.getElementById("messages");
+    if (fresh.dataset.status !== old.dataset.status) messages.replaceChildren(); // they spoke of what was
+    messages.append(...page.querySelectorAll("#messages > *"));
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     if (fresh.dataset.status !== old.dataset.status) announce(fresh.dataset.status);
     dress();

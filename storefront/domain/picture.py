@@ -53,4 +53,4 @@ def given_in(image: str) -> Picture | None:
 
 def is_elsewhere(image: str) -> bool:
     """Whether a sale's ``image`` is an address from which its picture must be fetched."""
-    return image.startswith(("http://", "https://"))
+    return image.lower().startswith(("http://", "https://"))

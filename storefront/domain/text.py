@@ -10,6 +10,9 @@ from storefront.domain.errors import N_
 # Bidirectional overrides and isolates: they make one name look like another (Unicode TR 36, "Bidirectional Text
 # Spoofing").
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Marks and spaces without width: a name with one looks like the name without it. The joiners of emoji and of Persian
+# (U+200C, U+200D) are needed.
+_UNSEEN = frozenset("\u00ad\u061c\u180e\u200b\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff")
 _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers: letters and signs that show nothing
 _LINE_BREAKS = frozenset("\n\t")
@@ -30,7 +33,7 @@ def flaw(text: str, *, lines: bool = False) -> str | None:
     for char in text:
         if lines and char in _LINE_BREAKS:
             continue
-        if char in _BIDI or unicodedata.category(char) in _FORBIDDEN or _no_character(char):
+        if char in _BIDI or char in _UNSEEN or unicodedata.category(char) in _FORBIDDEN or _no_character(char):
             return N_("Control characters are not allowed.")
     return None
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from storefront.domain.errors import NotAPicture, PictureTooHeavy, TooManyPixels
+from storefront.domain.errors import NotAPicture, Overloaded, PictureTooHeavy, TooManyPixels
 from storefront.domain.picture import WIDTHS, Picture
 
 TYPES = ("JPEG", "PNG", "WEBP", "AVIF")
@@ -28,14 +28,20 @@ WHITE = (255, 255, 255)
 _one_at_a_time = threading.Lock()
 """A picture takes up to 200 MB of memory while it is drawn, so a process draws one."""
 
+MOST_IN_LINE = 4
+_in_line = threading.BoundedSemaphore(MOST_IN_LINE)
+"""The one that is drawn, and who waits for it. The other threads are there for those who buy."""
+
 
 def redrawn(data: bytes) -> tuple[Picture, dict[str, bytes]]:
     """The picture in ``data``, and its files by name. The same data always gives the same.
 
-    Raises NotAPicture, PictureTooHeavy or TooManyPixels.
+    Raises NotAPicture, PictureTooHeavy or TooManyPixels; Overloaded where others are in line already.
     """
     if len(data) > MOST_BYTES:
         raise PictureTooHeavy(**TOO_HEAVY)
+    if not _in_line.acquire(blocking=False):
+        raise Overloaded
     try:
         with _one_at_a_time, Image.open(io.BytesIO(data), formats=TYPES) as opened:
             if opened.width * opened.height > MOST_PIXELS:  # known from its header; nothing is decoded yet
@@ -45,6 +51,8 @@ def redrawn(data: bytes) -> tuple[Picture, dict[str, bytes]]:
         raise TooManyPixels(**TOO_MANY) from fault
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, MemoryError) as fault:
         raise NotAPicture from fault
+    finally:
+        _in_line.release()
 
 
 def _flat(opened: Image.Image) -> Image.Image:

@@ -49,8 +49,9 @@ def look(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
 
 
 def place_of(shop: Shop, shopper: Account, sale: Sale) -> int | None:
-    """Where the shopper stands, 1 being the front; None for one who doesn't wait, or no longer can."""
-    return shop.waitlist.place(sale.id, shopper.id) if sale.waiting else None
+    """Where the shopper stands, 1 being the front; None for one who doesn't wait, or for nothing any more."""
+    may_return = sale.units.left + sale.units.reserved + sale.units.unpaid
+    return shop.waitlist.place(sale.id, shopper.id) if sale.waiting and may_return else None
 
 
 def join(shop: Shop, shopper: Account, sale_id: str) -> Waiting:

@@ -39,19 +39,19 @@ def by_name_and_address() -> str:
 @bp.get("/register")
 def register() -> Any:
     """The form for a new account."""
-    return render_template("register.html", form=RegisterForm(formdata=None))
+    return render_template("register.html", form=RegisterForm(formdata=None), next=request.args.get("next", ""))
 
 
 @bp.post("/register")
 @limiter.limit(lambda: shop().config.limit_register)
 def do_register() -> Any:
     """Make an account. People are logged in at once."""
-    form = checked(RegisterForm(submitted(RegisterForm)), "register.html")
+    form = checked(RegisterForm(submitted(RegisterForm)), "register.html", next=request.form.get("next", ""))
     account = accounts.register(shop(), form.profile(), form.data["password"])
     if not is_program():
         enter(account)
     say(gettext("Welcome, %(name)s!", name=account.name))
-    return reply({"message": "user registered successfully"}, then=url_for("selling.home"))
+    return reply({"message": "user registered successfully"}, then=_next())
 
 
 @bp.get("/login")

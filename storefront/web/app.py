@@ -27,6 +27,9 @@ from storefront.web import (
 
 ROOT = Path(__file__).parents[2]
 LARGEST_BODY = 64 * 1024
+LARGEST_FIELD = 4 * LARGEST_BODY
+"""Bytes of a form's field that isn't a file. Werkzeug counts what it reads ahead of a file's end, so with no more than
+it reads at once, a picture in which that falls badly would be refused."""
 
 
 def create_app(config: Config) -> Flask:
@@ -35,7 +38,7 @@ def create_app(config: Config) -> Flask:
     app.config.update(
         SECRET_KEY=config.secret,
         MAX_CONTENT_LENGTH=LARGEST_BODY,
-        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FIELD,
         SESSION_COOKIE_NAME="shop",
         SESSION_COOKIE_SECURE=config.secure_cookies,
         SESSION_COOKIE_HTTPONLY=True,

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 
 from storefront.domain.errors import NotAMerchant
-from storefront.domain.sale import Sale
+from storefront.domain.sale import Phase, Sale
 from storefront.services import buying, overseeing, selling, waiting
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import show
@@ -55,7 +55,7 @@ def sale(product: str) -> Any:
     found = look.sale
     asking = someone()
     held = buying.orders_held(shop(), asking, found.id) if asking else []
-    place = waiting.place_of(shop(), asking, found) if asking else None
+    place = waiting.place_of(shop(), asking, found) if asking and look.phase is not Phase.ENDED else None
     yours = {"your_orders": [order.id for order in held], "your_place": place}
     return reply(
         {**show.sale_for_programs(found, look.now), **yours},

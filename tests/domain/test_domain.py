@@ -38,7 +38,9 @@ def test_normal_text_stays_as_it_is(given_text: str) -> None:
     assert text.normal(text.normal(given_text)) == text.normal(given_text)
 
 
-@pytest.mark.parametrize("bad", ["a\x00", "\x7f", "\x85", "\u2028", "\ud800", "\u202e", "\u2066", "a\nb", "a\tb"])
+@pytest.mark.parametrize(
+    "bad", ["a\x00", "\x7f", "\x85", "\u2028", "\ud800", "\u202e", "\u2066", "a\nb", "a\tb", "a\u200b", "\ufeff"]
+)
 def test_characters_that_deceive_or_break_are_refused(bad: str) -> None:
     assert text.flaw(bad)
 

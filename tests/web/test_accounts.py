@@ -73,6 +73,15 @@ def test_logging_in_leads_back_to_where_one_wanted_to_go(app: Flask, somebody: C
     assert answer.headers["Location"] == "/orders"
 
 
+def test_registering_leads_back_too(app: Flask) -> None:
+    person = Person(app)
+    page = person.get("/login?next=/orders").text
+    assert 'href="/register?next=/orders"' in page
+    profile = {"name": unique("neu"), "age": "20", "address": "x", "avatar": "http://example.com/a.png"}
+    fields = {"csrf_token": person.csrf(), **profile, "password": "secret123", "next": "/orders"}
+    assert person.client.post("/register", data=fields, headers=person.headers).headers["Location"] == "/orders"
+
+
 @pytest.mark.parametrize(
     "elsewhere", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\tb"]
 )

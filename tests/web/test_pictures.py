@@ -2,9 +2,11 @@
 
 import html
 import io
+import random
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,14 @@ from PIL import Image
 
 from storefront.config import Config
 from storefront.domain.account import Account
-from storefront.domain.errors import AddressNotAllowed, NotAPicture, NothingFetched, PictureNotStored, PictureTooHeavy
+from storefront.domain.errors import (
+    AddressNotAllowed,
+    NotAPicture,
+    NothingFetched,
+    Overloaded,
+    PictureNotStored,
+    PictureTooHeavy,
+)
 from storefront.domain.sale import Sale
 from storefront.services import accounts, imaging, pictures
 from storefront.services.pictures import State
@@ -64,6 +73,24 @@ def test_an_uploaded_picture_is_shown_in_every_width_and_kept_by_caches(app: Fla
     assert sale.terms.image == f"picture:{addresses[0].removeprefix('/pictures/').rpartition('-')[0]}"
     told = Program(app).get(f"/miaosha/{fields['name']}").json["image"]
     assert told == f"http://localhost{addresses[-1]}"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_photo_is_taken_wherever_the_parser_of_forms_cuts_it(app: Flask, seed: int) -> None:
+    noise = random.Random(seed).randbytes(900 * 700 * 3)  # what hardly compresses, as photos do
+    out = io.BytesIO()
+    Image.frombytes("RGB", (900, 700), noise).save(out, "JPEG", quality=95)
+    assert Person(app).post("/createmiaosha", live(picture=file(out.getvalue(), "photo.jpg"))).first == 303
+
+
+def test_who_uploads_while_others_are_in_line_is_asked_to_come_back(app: Flask, shop: Shop) -> None:
+    fields = live(picture=file(png(7)))
+    with ExitStack() as line:
+        for _ in range(imaging.MOST_IN_LINE):
+            line.enter_context(imaging._in_line)
+        answer = Person(app).post("/createmiaosha", fields)
+    assert answer.says(Overloaded)
+    assert shop.sales.of_product(str(fields["name"])) is None
 
 
 def test_no_cookie_and_no_condition_goes_along_with_a_picture(app: Flask, somebody: Callable[..., Account]) -> None:
@@ -130,7 +157,7 @@ def test_larger_bodies_are_for_pictures_of_those_who_may_open_sales(
     large = png() + b"\0" * 200_000
     assert Person(app).post("/createmiaosha", live(picture=file(large))).first == 303
     assert Person(app).post("/createmiaosha", live(picture=file(b"\0" * LARGEST_UPLOAD))).status == 413
-    assert Person(app).post("/createmiaosha", live(description="x" * 100_000, picture=file(png()))).status == 413
+    assert Person(app).post("/createmiaosha", live(description="x" * 300_000, picture=file(png()))).status == 413
     assert Person(app).post("/register", {"name": file(large)}).status == 413
     assert Program(app).post("/createmiaosha", live(description="x" * 100_000)).status == 413
     person, account = Person(app_with(sales_open_to="merchants")), somebody()
@@ -143,10 +170,10 @@ def test_larger_bodies_are_for_pictures_of_those_who_may_open_sales(
 def test_the_same_picture_uploaded_at_once_is_one_picture(app: Flask, config: Config) -> None:
     content = png(77, (900, 900))
     before = {path.name for path in Path(config.pictures).iterdir()}
-    sales = [live(picture=file(content)) for _ in range(6)]
-    with ThreadPoolExecutor(6) as pool:
+    sales = [live(picture=file(content)) for _ in range(imaging.MOST_IN_LINE)]
+    with ThreadPoolExecutor(imaging.MOST_IN_LINE) as pool:
         answers = list(pool.map(lambda fields: Person(app).post("/createmiaosha", fields).first, sales))
-    assert answers == [303] * 6
+    assert answers == [303] * imaging.MOST_IN_LINE
     images = {Program(app).get(f"/miaosha/{fields['name']}").json["image"] for fields in sales}
     assert len(images) == 1
     new = {path.name for path in Path(config.pictures).iterdir()} - before

@@ -8,7 +8,7 @@ from flask import Flask
 from storefront.domain.account import Account
 from storefront.domain.errors import AllHeld, NoSaleOfThisId, NotStarted, UnitsLeft
 from storefront.domain.sale import Sale
-from storefront.services import buying
+from storefront.services import buying, paying
 from storefront.shop import Shop
 from tests.conftest import eventually
 from tests.faces import Face, Person, Program
@@ -64,6 +64,20 @@ def test_where_there_is_nothing_to_wait_for_one_is_told_why(shopper: Face, a_sal
     assert shopper.post(waitlist(a_sale())).says(UnitsLeft)
     assert shopper.post(waitlist(a_sale(begins=600))).says(NotStarted)
     assert shopper.post("/sales/nothing/waitlist").says(NoSaleOfThisId)
+
+
+def test_who_waits_for_nothing_any_more_is_not_told_that_they_wait(
+    app: Flask, shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    sale, buyer, person = a_sale(), somebody(), Person(app)
+    bought = buying.buy(shop, buyer, sale.product)
+    person.log_in(somebody().name)
+    person.post(waitlist(sale))
+    paying.pay(shop, buyer, bought.order)
+    page = person.get(f"/miaosha/{sale.product}").text
+    assert "The sale is sold out." in page
+    assert "data-poll" not in page
+    assert "at place" not in page
 
 
 def test_waiting_asks_who_one_is(app: Flask, a_sale: Callable[..., Sale]) -> None:
