@@ -1,6 +1,6 @@
 """Light pages that stand still, on a phone in a slow network; and product pictures that fit it."""
 
-import time
+import os
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -18,8 +18,10 @@ from tests.conftest import eventually, unique
 
 MOST_BYTES = 60_000
 FIRST_PAINT = 1000  # ms
-TRIES = 6
-"""The best of so many tries counts, each by as much as the machine was too busy for it."""
+TRIES = 8
+"""The best of so many tries counts: other work on the machine only ever makes a page later."""
+BUSY = 4
+"""Load of a core above which a page that was late in every try proves nothing."""
 
 SLOW_NETWORK = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}
 SLOW_PHONE = {"rate": 4}
@@ -56,14 +58,6 @@ def search_for(sale: Sale) -> str:
     return f"/?q={quote(sale.product.split()[0])}"
 
 
-def crowding() -> float:
-    """How many times as long as on a machine of its own work takes here now: 1 where nothing else runs."""
-    began, used = time.perf_counter(), time.thread_time()
-    while time.thread_time() - used < 0.05:
-        pass
-    return max(1.0, (time.perf_counter() - began) / (time.thread_time() - used))
-
-
 def load(page: Page, address: str) -> tuple[int, float]:
     """Load a page, with nothing kept from before. Returns the bytes that came, and the ms until the first paint."""
     came: list[int] = []
@@ -83,12 +77,14 @@ def test_a_page_is_light_and_soon_seen_on_a_slow_phone(visitor: Visitor, dozen: 
     address = search_for(dozen[0]) if name == "home" else at(dozen[0])
     paints: list[float] = []
     while len(paints) < TRIES and min(paints, default=FIRST_PAINT) >= FIRST_PAINT:
-        page, crowded = visitor(width=390), crowding()
+        page = visitor(width=390)
         came, painted = load(page, address)
         expect(page.locator("[data-sale]")).to_have_count(12 if name == "home" else 1)
         page.close()
         assert came < MOST_BYTES
-        paints.append(painted / crowded)
+        paints.append(painted)
+    if min(paints) >= FIRST_PAINT and os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
+        pytest.skip(f"first paint after {min(paints):.0f} ms at best, on a machine too busy to tell")
     assert min(paints) < FIRST_PAINT
 
 
