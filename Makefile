@@ -55,12 +55,13 @@ format: $(TESTS) ## put the code into its one format
 types: $(TESTS) ## check the types
 	$(BIN)/mypy
 
-translations: $(TESTS) ## bring the Chinese catalogue up to date with the sentences in the code
+translations: $(TESTS) ## bring the catalogues up to date with the sentences in the code
 	@mkdir -p var
 	$(BIN)/pybabel -q extract -F babel.cfg -k _ -k N_ -k lazy_gettext -k lazy_ngettext:1,2 -k lazy_pgettext:1c,2 \
 		--no-location -o var/messages.pot .
 	$(BIN)/pybabel -q update -i var/messages.pot -d storefront/translations --no-fuzzy-matching --ignore-obsolete \
 		--ignore-pot-creation-date --width 120
+	$(BIN)/python -m tests.english storefront/translations/en/LC_MESSAGES/messages.po
 	$(BIN)/pybabel -q compile -d storefront/translations
 
 requirements: $(TESTS) ## pin requirements*.in into requirements*.txt (UPGRADE=1 takes newer versions)

@@ -3,6 +3,7 @@
 import itertools
 import os
 import secrets
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,6 +32,9 @@ SETTINGS = {
     "STOREFRONT_LIMIT_BUY_ADDRESS": "100000/second",
 }
 """Cheap passwords, and no limits: a test that is about either sets its own."""
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _numbers = itertools.count(1)
 _run = secrets.token_hex(3)

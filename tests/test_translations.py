@@ -1,4 +1,4 @@
-"""The Chinese catalogue says everything that the shop says, and nothing else.
+"""Each catalogue says everything that the shop says, and nothing else.
 
 ``make translations`` brings it up to date after a sentence was changed.
 """
@@ -14,7 +14,7 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-HERE = Path("storefront/translations/zh_Hans/LC_MESSAGES")
+LANGUAGES = ["en", "zh_Hans"]
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%%|\{\w+\}")
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
@@ -39,11 +39,17 @@ def said(root: Path) -> set[tuple[str, ...]]:
     return {forms(sentence) for _, _, sentence, _, _ in found}
 
 
+@pytest.fixture(scope="module", params=LANGUAGES)
+def folder(root: Path, request: pytest.FixtureRequest) -> Path:
+    """Where the catalogue of a language stands."""
+    return root / "storefront" / "translations" / str(request.param) / "LC_MESSAGES"
+
+
 @pytest.fixture(scope="module")
-def catalogue(root: Path) -> Catalog:
-    """The Chinese catalogue."""
-    with (root / HERE / "messages.po").open("rb") as file:
-        return read_po(file, locale="zh_Hans")
+def catalogue(folder: Path) -> Catalog:
+    """The catalogue of a language."""
+    with (folder / "messages.po").open("rb") as file:
+        return read_po(file, locale=folder.parent.name)
 
 
 def test_nothing_is_missing_and_nothing_is_unused(said: set[tuple[str, ...]], catalogue: Catalog) -> None:
@@ -65,9 +71,9 @@ def test_every_translation_has_the_placeholders_of_its_sentence(catalogue: Catal
             assert sorted(PLACEHOLDER.findall(translation)) == wanted
 
 
-def test_the_compiled_catalogue_is_current(root: Path, catalogue: Catalog) -> None:
+def test_the_compiled_catalogue_is_current(folder: Path, catalogue: Catalog) -> None:
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
-    assert (root / HERE / "messages.mo").read_bytes() == compiled.getvalue(), (
+    assert (folder / "messages.mo").read_bytes() == compiled.getvalue(), (
         "run: pybabel compile -d storefront/translations"
     )

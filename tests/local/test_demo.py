@@ -104,6 +104,7 @@ def test_ctrl_c_ends_the_demo_and_its_shop(tmp_path: Path) -> None:
         _, complaint = process.communicate(timeout=60)
     finally:
         process.kill()
+        process.wait()
 
     assert process.returncode == 130
     assert complaint == "Stopped. Nothing was audited.\n"
