@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from babel.dates import get_month_names
 from babel.numbers import get_currency_precision
 from flask import Flask, request, url_for
-from flask_babel import format_currency, format_datetime, format_timedelta, gettext
+from flask_babel import format_currency, format_datetime, format_timedelta, get_locale, gettext
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from werkzeug.routing import PathConverter
@@ -103,6 +104,11 @@ def money(_: Context, minor: int, currency: str) -> str:
 def moment(_: Context, seconds: float) -> str:
     """A moment in Unix seconds, in the reader's way of writing dates, in UTC; script turns it into local time."""
     return str(format_datetime(datetime.fromtimestamp(min(seconds, 253402300799), UTC), "medium")) + " UTC"
+
+
+def months() -> list[str]:
+    """The reader's short names of the months, January first."""
+    return list(get_month_names("abbreviated", locale=get_locale() or "en").values())
 
 
 @pass_context
@@ -237,5 +243,5 @@ def init_app(app: Flask) -> None:
     """Let templates show values this way."""
     app.url_map.converters["product"] = ProductConverter
     app.url_map.merge_slashes = False
-    app.jinja_env.globals.update(picture_of=picture_of, address_of=address_of, fault_of=sentence_of)
+    app.jinja_env.globals.update(picture_of=picture_of, address_of=address_of, fault_of=sentence_of, months=months)
     app.jinja_env.filters.update(money=money, moment=moment, relative=relative, span=span, rfc3339=rfc3339)

@@ -1,5 +1,4 @@
-"""Every page in every state, both languages and both themes: axe finds nothing, a small phone shows it whole, and it
-comes from the shop alone.
+"""Every page in every state, language and theme: axe finds nothing, a small phone shows it whole, from one host.
 
 A line of SIGHTS is a page in a state; to have another judged, add a line.
 """
