@@ -322,6 +322,9 @@
   });
   addEventListener("focus", wake);
 
+  // A refusal is told once: asked for anew, the page would tell it again.
+  if (location.search === "?refused=1") history.replaceState(history.state, "", location.pathname);
+
   document.documentElement.dataset.scripted = "";
   dress();
   watch();

@@ -38,6 +38,7 @@ class Config:
     secure_cookies: bool = True
     password_memory: int = 64  # MiB a hash: RFC 9106, the second recommended option
     send_timeout: float = 2.0
+    gate: bool = True
     limit_default: str = "1200/minute"
     limit_register: str = "30/minute"
     limit_login: str = "10/minute"
@@ -123,6 +124,7 @@ def from_environment() -> Config:
             secure_cookies=not env.bool("INSECURE_COOKIES", False),
             password_memory=env.int("PASSWORD_MEMORY", Config.password_memory, validate=positive),
             send_timeout=env.float("SEND_TIMEOUT", Config.send_timeout, validate=validate.Range(min=0.1, max=30)),
+            gate=env.bool("GATE", Config.gate),
             limit_default=_limit(env, "LIMIT_DEFAULT", Config.limit_default),
             limit_register=_limit(env, "LIMIT_REGISTER", Config.limit_register),
             limit_login=_limit(env, "LIMIT_LOGIN", Config.limit_login),

@@ -12,6 +12,7 @@ from storefront.stores.orders import Orders
 from storefront.stores.pictures import Awaited, Pictures
 from storefront.stores.positions import Positions
 from storefront.stores.sales import Sales
+from storefront.stores.snapshots import PATIENCE, Snapshots
 from storefront.stores.waitlist import Waitlist
 
 
@@ -27,6 +28,7 @@ class Shop:
         self.accounts = Accounts(self.memory)
         self.sales = Sales(self.memory)
         self.glances = Glances(self.sales)
+        self.snapshots = Snapshots(Memory(config.redis_url, timeout=PATIENCE))
         self.orders = Orders(self.memory)
         self.waitlist = Waitlist(self.memory)
         self.pictures = Pictures(config.pictures)
@@ -51,4 +53,5 @@ class Shop:
         """Let go of the connections."""
         self.ends.close()
         self.ledger.close()
+        self.snapshots.close()
         self.memory.redis.close()

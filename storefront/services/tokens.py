@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 import jwt
 
@@ -10,14 +11,17 @@ from storefront.domain.errors import InvalidToken
 
 ALGORITHM = "HS256"
 LONGEST = 4096
+REMEMBERED = 65_536
+"""Tokens that each process remembers to be genuine, so that it verifies each once."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Claims:
-    """Whom a token names."""
+    """Whom a token names, and when it runs out (Unix seconds)."""
 
     account: str
     name: str
+    expires: float
 
 
 def issue(account: Account, secret: str, lifetime: int) -> str:
@@ -31,10 +35,19 @@ def read(token: str, secret: str) -> Claims:
     """What ``token`` claims. Raises InvalidToken for one that is expired, foreign, unsigned or not a token at all."""
     if len(token) > LONGEST:
         raise InvalidToken
+    claims = _verified(token, secret)
+    if time.time() >= claims.expires:
+        raise InvalidToken
+    return claims
+
+
+@lru_cache(REMEMBERED)
+def _verified(token: str, secret: str) -> Claims:
+    """What a genuine token claims. Raises InvalidToken, which isn't remembered."""
     try:
         claims = jwt.decode(token, secret, algorithms=[ALGORITHM], options={"require": ["exp", "sub", "name"]})
     except (jwt.InvalidTokenError, UnicodeError) as fault:
         raise InvalidToken from fault
     if not isinstance(claims["name"], str):
         raise InvalidToken
-    return Claims(account=claims["sub"], name=claims["name"])
+    return Claims(account=claims["sub"], name=claims["name"], expires=float(claims["exp"]))

@@ -31,13 +31,13 @@ class Memory:
     hold what a promise rests upon before it is made.
     """
 
-    def __init__(self, url: str, replicas: int = 0) -> None:
+    def __init__(self, url: str, replicas: int = 0, timeout: float = TIMEOUT) -> None:
         self._replicas = replicas
         self.redis = connect(
             url,
             decode_responses=True,
-            socket_timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
             retry=Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), retries=1),
         )
         self.scripts = Scripts(self.redis)

@@ -59,7 +59,7 @@ class Scripts:
             pipeline.wait(replicas, timeout_ms)
             return pipeline.execute()
 
-        word, holding = self._with_sources(send, {name})
+        word, holding = self.with_sources(send, {name})
         return word, int(holding)
 
     def run_many(self, calls: Iterable[Call]) -> list[Any]:
@@ -76,9 +76,14 @@ class Scripts:
                 pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
             return pipeline.execute() if calls else []
 
-        return self._with_sources(send, {name for name, _, _ in calls})
+        return self.with_sources(send, {name for name, _, _ in calls})
 
-    def _with_sources(self, send: Callable[[], list[Any]], names: set[str]) -> list[Any]:
+    def sha(self, name: str) -> str:
+        """By what ``EVALSHA`` knows a script."""
+        return str(self._script(name).sha)
+
+    def with_sources(self, send: Callable[[], list[Any]], names: set[str]) -> list[Any]:
+        """What ``send``, which calls these scripts, returns; called again if Redis didn't know one of them."""
         try:
             return send()
         except NoScriptError:

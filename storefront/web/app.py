@@ -13,6 +13,7 @@ from storefront.web import (
     assets,
     buying,
     faces,
+    gate,
     limits,
     metrics,
     ops,
@@ -50,7 +51,7 @@ def create_app(config: Config) -> Flask:
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions["shop"] = Shop(config)
+    app.extensions["shop"] = shop = Shop(config)
     app.before_request(selling.let_pictures_in)
     app.before_request(faces.bound_body)
     show.init_app(app)
@@ -73,4 +74,6 @@ def create_app(config: Config) -> Flask:
     ):
         app.register_blueprint(bp)
     cli.init_app(app)
+    if config.gate:
+        gate.init_app(app, shop)
     return app

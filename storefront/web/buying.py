@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import Malformed
+from storefront.domain.errors import AllHeld, Ended, Malformed, NotStarted, SoldOut
 from storefront.services import buying, paying
 from storefront.web import show
 from storefront.web.faces import InvalidForm, go_back_to, is_program, reply, say, shop, submitted
@@ -32,7 +32,12 @@ def buy(product: str) -> Any:
     """Buy one unit."""
     asking = shopper()
     checked_nothing_else()
-    purchase = buying.buy(shop(), asking, product, idempotency_key())
+    try:
+        purchase = buying.buy(shop(), asking, product, idempotency_key())
+    except (NotStarted, Ended, AllHeld, SoldOut):
+        if is_program():
+            raise
+        return back_to_the_sale(product)
     order = url_for(".order", order_id=purchase.order, _external=is_program())
     answer = {
         "success": "订单创建成功",
@@ -45,6 +50,11 @@ def buy(product: str) -> Any:
         "links": {"order": order, "pay": f"{order}/pay", "cancel": f"{order}/cancel"},
     }
     return reply(answer, then=order)
+
+
+def back_to_the_sale(product: str) -> Any:
+    """Nobody can buy now. The sale's page tells why, the same to all, so the answer needs no session."""
+    return redirect(url_for("selling.sale", product=product, refused=1), 303)
 
 
 def checked_nothing_else() -> None:

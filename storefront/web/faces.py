@@ -141,27 +141,29 @@ def _printable(text: str) -> str:
 def json_object() -> dict[str, Any]:
     """The JSON object in the body, empty for no body. Raises NotJson or NotAnObject."""
     if "json_object" not in g:
-        g.json_object = _read_json(request.get_data())
+        body = request.get_data()
+        g.json_object = read_json(body) if body or request.mimetype else {}
     return dict(g.json_object)
 
 
-def _read_json(body: bytes) -> dict[str, Any]:
-    if not body:
-        if request.mimetype:
-            raise errors.NotJson
-        return {}
+def _no_such_number(_: str) -> None:
+    raise errors.NotJson
 
-    def no_such_number(_: str) -> None:
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise errors.NotJson
+    return fields
 
-    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) != len(pairs):
-            raise errors.NotJson
-        return fields
 
+_decoder = json.JSONDecoder(parse_constant=_no_such_number, object_pairs_hook=_each_once)
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in ``body``, each name once. Raises NotJson or NotAnObject."""
     try:
-        found = json.loads(body.decode("utf-8"), parse_constant=no_such_number, object_pairs_hook=each_once)
+        found = _decoder.decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as fault:
         raise errors.NotJson from fault
     if not isinstance(found, dict):

@@ -2,20 +2,28 @@
 
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import NotAMerchant
+from storefront.domain.errors import AllHeld, Ended, NotAMerchant, NotStarted, Refused, SoldOut
 from storefront.domain.sale import Phase, Sale
 from storefront.services import buying, overseeing, selling, waiting
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import show
-from storefront.web.faces import checked, reply, shop, submitted
+from storefront.web.faces import checked, reply, sentence_of, shop, submitted
 from storefront.web.forms import SaleForm
 from storefront.web.limits import by_account, limiter
 from storefront.web.who import shopper, someone
 
 bp = Blueprint("selling", __name__)
+
+REASONS: dict[Phase, type[Refused]] = {
+    Phase.UPCOMING: NotStarted,
+    Phase.ALL_HELD: AllHeld,
+    Phase.SOLD_OUT: SoldOut,
+    Phase.ENDED: Ended,
+}
+"""Why nobody can buy in a phase."""
 
 
 LARGEST_UPLOAD = MOST_BYTES + 4 * 1024 * 1024
@@ -50,8 +58,10 @@ def home() -> Any:
 
 @bp.get("/miaosha/<product:product>")
 def sale(product: str) -> Any:
-    """One sale."""
+    """One sale. Whoever pressed its button in vain is sent here, and told the reason as it is now."""
     look = selling.look_at(shop(), product)
+    if "refused" in request.args and look.phase in REASONS:
+        flash(sentence_of(REASONS[look.phase]()), "refusal")
     found = look.sale
     asking = someone()
     held = buying.orders_held(shop(), asking, found.id) if asking else []

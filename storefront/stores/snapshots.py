@@ -1,0 +1,184 @@
+"""Sales as they were within the last tenth of a second, for refusing without asking Redis each time.
+
+In a flash sale nearly every request is a no, and the answer hardly changes. So each process reads, with one call at
+most every tenth of a second, how the sales stand that are asked for now. Whoever refuses by a snapshot is wrong for no
+longer than its age; nobody accepts by one.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from storefront.domain.errors import AllHeld, Ended, NotStarted, Refused, SoldOut
+from storefront.stores import keys
+from storefront.stores.memory import Memory
+
+log = logging.getLogger(__name__)
+
+FRESH = 0.1
+"""Seconds for which a snapshot is believed."""
+
+PATIENCE = 0.25
+"""Seconds that a caller may wait for another to read."""
+
+MOST_BUYERS = 20_000
+"""Shoppers who hold units of a sale that are remembered; of a larger one each is asked for."""
+
+MOST_SALES = 200
+"""Sales that are looked at, at a time."""
+
+KEPT = 10.0
+"""Seconds after which a sale that nobody asks for is no longer looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How a sale stood. Times in ms; Redis's clock is ``least`` to ``most`` ahead of this process's monotonic one."""
+
+    sale: str
+    begins: int
+    ends: int
+    taken: type[Refused] | None
+    """Why nobody can have a unit who holds none, or None while there are units for sale."""
+    least: float
+    most: float
+    mark: str
+    buyers: frozenset[str] | None
+    """The shoppers who hold units, if they are known."""
+
+    def refusal(self) -> type[Refused] | None:
+        """What anybody who holds no unit is surely told now, or None where that isn't sure."""
+        now = time.monotonic() * 1000
+        if now + self.most < self.begins:
+            return NotStarted
+        if now + self.least >= self.ends:
+            return Ended
+        return self.taken if now + self.least >= self.begins else None
+
+
+@dataclass(slots=True)
+class _Looked:
+    """A product that is asked for; ``asked`` by the monotonic clock."""
+
+    asked: float
+    sale: str | None = None
+    snapshot: Snapshot | None = None
+
+
+class Snapshots:
+    """Reads snapshots. Threads may share it."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._products: dict[str, _Looked] = {}
+        self._reading = threading.Lock()
+        self._read = self._outdated = -1.0
+        self.gone: frozenset[str] = frozenset()
+        """Ids that are no accounts any more."""
+
+    def of(self, product: str) -> Snapshot | None:
+        """The newest sale of a product as it was a moment ago, or None where nothing is known of it (yet)."""
+        now = time.monotonic()
+        looked = self._products.get(product)
+        if looked is None and len(self._products) < MOST_SALES:
+            looked = self._products[product] = _Looked(now)
+        is_fresh = self._is_fresh(now) or self._read_anew()
+        if looked is None or not is_fresh:
+            return None
+        looked.asked = now
+        return looked.snapshot
+
+    def outdate(self) -> None:
+        """Something was changed through this process: what was read before no longer counts."""
+        self._outdated = time.monotonic()
+
+    def holds(self, snapshot: Snapshot, shopper: str, order: str) -> bool:
+        """Whether a shopper holds a unit of this sale, or this order of theirs is known; an empty one isn't asked for.
+
+        Raises RedisError.
+        """
+        if snapshot.buyers is not None and not order:
+            return shopper in snapshot.buyers
+        pipeline = self._memory.redis.pipeline(transaction=False)
+        pipeline.hexists(keys.buyers(snapshot.sale), shopper)
+        pipeline.exists(keys.order(order))
+        return any(pipeline.execute())
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._memory.redis.close()
+
+    def _is_fresh(self, now: float) -> bool:
+        return now - self._read < FRESH and self._read > self._outdated
+
+    def _read_anew(self) -> bool:
+        """Read all that is asked for, unless another thread just did. Returns whether what is known is fresh."""
+        if not self._reading.acquire(timeout=PATIENCE):
+            return False
+        try:
+            if not self._is_fresh(began := time.monotonic()):
+                self._read_all(began)
+        except RedisError as fault:
+            log.warning("no snapshots, Redis does not answer: %s", fault)
+            for looked in self._products.values():
+                looked.snapshot = None
+            self._read = began  # nobody need wait for Redis again so soon
+        finally:
+            self._reading.release()
+        return self._is_fresh(time.monotonic())
+
+    def _read_all(self, began: float) -> None:
+        products = {name: one for name, one in list(self._products.items()) if began - one.asked < KEPT}
+        (gone_count, *told), ended = self._ask(products), time.monotonic()
+        for number, (name, looked) in enumerate(products.items()):
+            sale, gauge = told[2 * number : 2 * number + 2]
+            looked.snapshot = self._snapshot(looked, gauge, began, ended) if sale and sale == looked.sale else None
+            looked.sale = sale
+            if not sale:
+                self._products.pop(name)
+        for name in self._products.keys() - products.keys():
+            if began - self._products[name].asked >= KEPT:
+                self._products.pop(name)
+        if gone_count != len(self.gone):
+            self.gone = frozenset(map(str, self._memory.redis.hkeys(keys.ACCOUNTS_GONE)))
+        self._read = began
+
+    def _ask(self, products: dict[str, _Looked]) -> list[Any]:
+        """How many accounts are gone; and of each product the newest sale's id, and a gauge of the one known before."""
+        scripts = self._memory.scripts
+
+        def send() -> list[Any]:
+            pipeline = self._memory.redis.pipeline(transaction=False)
+            pipeline.hlen(keys.ACCOUNTS_GONE)
+            for name, looked in products.items():
+                pipeline.get(keys.product(name))
+                sale = looked.sale or ""
+                mark = looked.snapshot.mark if looked.snapshot else ""
+                pipeline.evalsha(scripts.sha("gauge"), 2, keys.sale(sale), keys.buyers(sale), mark, MOST_BUYERS)
+            return pipeline.execute()
+
+        return scripts.with_sources(send, {"gauge"})
+
+    def _snapshot(self, looked: _Looked, gauge: list[Any], began: float, ended: float) -> Snapshot | None:
+        if not gauge or looked.sale is None:
+            return None
+        now, begins, ends, stock, unpaid, waiting, mark, *buyers = gauge
+        taken: type[Refused] | None = AllHeld if waiting else None
+        if int(stock) <= 0:
+            taken = AllHeld if unpaid else SoldOut
+        before = looked.snapshot
+        known = frozenset(buyers[0]) if buyers else before.buyers if before and before.mark == mark else None
+        return Snapshot(
+            sale=looked.sale,
+            begins=int(begins) * 1000,
+            ends=int(ends) * 1000,
+            taken=taken,
+            least=int(now) - ended * 1000,
+            most=int(now) - began * 1000 + 1,
+            mark=mark,
+            buyers=known,
+        )

@@ -1,0 +1,221 @@
+"""The gate: a small WSGI layer in front of Flask that answers a purchase with a no in microseconds, where it is sure.
+
+It knows how the sales stood a moment ago (``stores/snapshots.py``), remembers who showed a genuine token or form, and
+counts its answers for the limits (``tally.py``). It can only refuse, and says what Flask would say: the answers are
+made by Flask itself, once each. Whatever it isn't sure of goes through.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, request, session
+from flask_wtf.csrf import CSRFError
+from redis.exceptions import RedisError
+from werkzeug.exceptions import HTTPException
+
+from storefront.domain import errors, text
+from storefront.domain.errors import AllHeld, Refused, SoldOut
+from storefront.domain.ids import repeatable_order_id
+from storefront.services import tokens
+from storefront.shop import Shop
+from storefront.stores.snapshots import Snapshot
+from storefront.web import buying, faces
+from storefront.web.tally import Tally
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+BUYING = "/miaosha/"
+LARGEST = 16 * 1024
+"""Bytes of a body that the gate looks into."""
+
+FORMS = 20_000
+FORMS_FRESH = 60.0
+"""How many forms that were found genuine are remembered, and for how many seconds."""
+
+ANSWERS = 4096
+"""How many product names and languages are remembered."""
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who presses the button: an account, with the key that makes a repeat harmless, if there is one."""
+
+    account: str
+    key: str
+    is_program: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A ready-made answer."""
+
+    status: str
+    headers: Headers
+    body: bytes
+
+
+class Gate:
+    """WSGI middleware for one ``app``, whose own WSGI callable it stands in front of."""
+
+    def __init__(self, app: Flask, shop: Shop) -> None:
+        self._app = app
+        self._through: WSGIApplication = app.wsgi_app
+        self._shop = shop
+        self._tally = Tally(shop.config)
+        self._forms: dict[tuple[str, ...], tuple[Asker | None, float]] = {}
+        self._refusals: dict[tuple[type[Refused], str], Answer] = {}
+        self._way_back = lru_cache(ANSWERS)(self._make_way_back)
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer, or let Flask answer."""
+        if environ["REQUEST_METHOD"] == "POST":
+            if not environ["PATH_INFO"].startswith(BUYING):
+                done = self._through(environ, start_response)
+                self._shop.snapshots.outdate()  # whoever cancels an order may buy again at once
+                return done
+            if answer := self._no(environ):
+                start_response(answer.status, answer.headers)
+                return [answer.body]
+        return self._through(environ, start_response)
+
+    def _no(self, environ: "WSGIEnvironment") -> Answer | None:
+        """The refusal of a purchase, or None where it isn't sure."""
+        product = _product(environ["PATH_INFO"])
+        snapshot = self._shop.snapshots.of(product) if product else None
+        refusal = snapshot.refusal() if snapshot else None
+        if product is None or snapshot is None or refusal is None:
+            return None
+        asker = self._asker(environ)
+        if asker is None or asker.account in self._shop.snapshots.gone or self._may_hold(snapshot, refusal, asker):
+            return None
+        wait = self._tally.seconds_to_wait(asker.account, environ.get("REMOTE_ADDR") or "127.0.0.1")
+        if not asker.is_program:
+            return None if wait else self._way_back(product)
+        answer = self._refusal(errors.TooFast if wait else refusal, environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        return _with_retry_after(answer, wait) if wait else answer
+
+    def _may_hold(self, snapshot: Snapshot, refusal: type[Refused], asker: Asker) -> bool:
+        """Whether the asker holds a unit, or repeats a purchase: they are told something else."""
+        order = repeatable_order_id(snapshot.sale, asker.account, asker.key) if asker.key else ""
+        try:
+            return (refusal in (SoldOut, AllHeld) or bool(order)) and self._shop.snapshots.holds(
+                snapshot, asker.account, order
+            )
+        except RedisError:
+            return True
+
+    # Who is asking
+
+    def _asker(self, environ: "WSGIEnvironment") -> Asker | None:
+        """Who is asking, if that is beyond doubt and nothing else is wrong with the request."""
+        body = _body(environ)
+        if body is None or environ.get("SCRIPT_NAME"):
+            return None
+        kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        if kind in faces.FORM_TYPES:
+            return self._sender(environ, body)
+        if "HTTP_COOKIE" in environ or kind not in ("application/json", "") or bool(body) != bool(kind):
+            return None
+        key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
+        try:
+            claims = tokens.read(_token(environ.get("HTTP_AUTHORIZATION", ""), body), self._shop.config.secret)
+        except Refused:
+            return None
+        return Asker(claims.account, key, is_program=True) if len(key) <= buying.LONGEST_KEY else None
+
+    def _sender(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
+        """Who sends a form. Flask judges it, once; the same form sent again within a minute is known."""
+        names = ("HTTP_COOKIE", "CONTENT_TYPE", "HTTP_REFERER", "HTTP_HOST", "wsgi.url_scheme", "HTTP_X_CSRFTOKEN")
+        known_by = (*(environ.get(name, "") for name in names), body.decode("latin-1"))
+        sender, until = self._forms.get(known_by, (None, 0.0))
+        if time.monotonic() >= until:
+            sender = self._judged(environ, body)
+            if len(self._forms) >= FORMS:
+                self._forms.clear()
+            self._forms[known_by] = sender, time.monotonic() + FORMS_FRESH
+        return sender
+
+    def _judged(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
+        with self._app.request_context(dict(environ) | {"wsgi.input": BytesIO(body)}):
+            try:
+                faces.csrf.protect()
+                fields, key = request.form.keys(), request.form.get("once", "")
+            except (CSRFError, HTTPException):
+                return None
+            account = session.get("_user_id", "").partition(" ")[0]
+            if not account or not fields <= faces.FORM_ONLY or request.files or len(key) > buying.LONGEST_KEY:
+                return None
+            return Asker(account, key, is_program=False)
+
+    # What they are told
+
+    def _refusal(self, refusal: type[Refused], accept_language: str) -> Answer:
+        """The refusal as Flask tells it to programs."""
+        answer = self._refusals.get((refusal, accept_language))
+        if answer is None:
+            answer = self._make_refusal(refusal, accept_language)
+            if len(self._refusals) >= ANSWERS:
+                self._refusals.clear()
+            self._refusals[refusal, accept_language] = answer
+        return answer
+
+    def _make_refusal(self, refusal: type[Refused], accept_language: str) -> Answer:
+        headers = {"Content-Type": "application/json", "Accept-Language": accept_language}
+        with self._app.test_request_context(BUYING, method="POST", headers=headers):
+            return self._ready(self._app.make_response(faces.refuse(refusal())))
+
+    def _make_way_back(self, product: str) -> Answer:
+        """Back to the sale's page, which says why."""
+        with self._app.test_request_context(BUYING, method="POST"):
+            return self._ready(buying.back_to_the_sale(product))
+
+    def _ready(self, response: Response) -> Answer:
+        response = self._app.process_response(response)
+        chunks, status, headers = response.get_wsgi_response(request.environ)
+        return Answer(status, headers, b"".join(chunks))
+
+
+@lru_cache(ANSWERS)
+def _product(path: str) -> str | None:
+    """The product that a path names, as Flask reads it; None if it names none."""
+    try:
+        return text.normal(path.removeprefix(BUYING).encode("latin-1").decode()) or None
+    except UnicodeError:
+        return None
+
+
+def _body(environ: "WSGIEnvironment") -> bytes | None:
+    """The request's body, left to be read again; None for one that is long or has no length."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > LARGEST or "HTTP_TRANSFER_ENCODING" in environ:
+        return None
+    body = environ["wsgi.input"].read(int(length)) if length != "0" else b""
+    environ["wsgi.input"] = BytesIO(body)
+    return bytes(body)
+
+
+def _token(authorization: str, body: bytes) -> str:
+    """The one token of a request that holds nothing else. Raises a refusal where it doesn't, of whatever kind."""
+    scheme, _, bearer = authorization.partition(" ")
+    given = [bearer.strip()] if scheme.lower() == "bearer" else []
+    fields = faces.read_json(body) if body else {}
+    given += [token for name, token in fields.items() if name == "token" and isinstance(token, str)]
+    if len(set(given)) != 1 or len(fields) > ("token" in fields):
+        raise errors.InvalidToken
+    return given[0]
+
+
+def _with_retry_after(answer: Answer, seconds: int) -> Answer:
+    return Answer(answer.status, [*answer.headers, ("Retry-After", str(seconds))], answer.body)
+
+
+def init_app(app: Flask, shop: Shop) -> None:
+    """Put the gate in front of ``app``."""
+    app.wsgi_app = Gate(app, shop)  # type: ignore[method-assign]
