@@ -1,0 +1,278 @@
+"""The gate says what Flask would say, sooner; and only where it is sure."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from storefront.domain.account import Account
+from storefront.domain.sale import Sale
+from storefront.services import accounts, buying, paying, tokens, waiting
+from storefront.shop import Shop
+from storefront.stores import keys, snapshots
+from tests.conftest import eventually
+from tests.faces import Person, Program
+
+UNLIKE = {"Set-Cookie", "Date"}
+"""Headers in which the two may differ: the gate leaves it to the next page to prolong a session."""
+
+
+@pytest.fixture
+def plain(app_with: Callable[..., Flask]) -> Flask:
+    """The application without its gate."""
+    return app_with(gate=False)
+
+
+@pytest.fixture
+def gated(app_with: Callable[..., Flask]) -> Flask:
+    """The application with a gate of its own."""
+    return app_with(gate=True)
+
+
+class Sides:
+    """The same call on both sides of the gate."""
+
+    def __init__(self, gated: Flask, plain: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.gated, self.plain = gated, plain
+        self.passed = 0
+        gate: Any = gated.wsgi_app
+        through = gate._through
+
+        def count(*call: Any) -> Any:
+            self.passed += 1
+            return through(*call)
+
+        monkeypatch.setattr(gate, "_through", count)
+
+    def know(self, sale: Sale) -> None:
+        """Have the gate know how the sale stands."""
+        shop = self.gated.extensions["shop"]
+        shop.snapshots.outdate()
+        eventually(lambda: shop.snapshots.of(sale.product))
+
+    def ask(self, sale: Sale, *, surely: bool, **call: Any) -> TestResponse:
+        """The gate's answer, which is Flask's; ``surely`` if Flask wasn't asked."""
+        address = call.pop("address", f"/miaosha/{quote(sale.product, safe='')}")
+        self.know(sale)
+        self.passed = 0
+        answers = [app.test_client(use_cookies=False).post(address, **call) for app in (self.gated, self.plain)]
+        assert self.passed == (0 if surely else 1)
+        one, other = [[(k, v) for k, v in answer.headers if k not in UNLIKE] for answer in answers]
+        assert answers[0].status == answers[1].status
+        assert one == other
+        assert answers[0].data == answers[1].data
+        return answers[0]
+
+
+@pytest.fixture
+def sides(gated: Flask, plain: Flask, monkeypatch: pytest.MonkeyPatch) -> Sides:
+    """The same call on both sides of the gate."""
+    return Sides(gated, plain, monkeypatch)
+
+
+@pytest.fixture
+def token(shop: Shop, somebody: Callable[..., Account]) -> str:
+    """A token of somebody who holds nothing."""
+    return accounts.token_for(shop, somebody())
+
+
+@pytest.fixture(params=["upcoming", "ended", "sold_out", "all_held", "waited_for"])
+def closed(request: pytest.FixtureRequest, shop: Shop, somebody: Callable[..., Account], a_sale: Any) -> Sale:
+    """A sale in which nobody can buy, for each reason."""
+    window = {"upcoming": {"begins": 600}, "ended": {"begins": -600, "ends": -60}}.get(request.param, {})
+    sale: Sale = a_sale(num=1, limit=2, **window)
+    if window:
+        return sale
+    order = buying.buy(shop, buyer := somebody(), sale.product).order
+    if request.param == "sold_out":
+        paying.pay(shop, buyer, order)
+    if request.param == "waited_for":
+        waiting.join(shop, somebody(), sale.id)
+    return sale
+
+
+def as_json(**fields: Any) -> dict[str, Any]:
+    return {"data": json.dumps(fields), "content_type": "application/json"}
+
+
+def form(app: Flask, account: Account, **fields: str) -> dict[str, Any]:
+    """A form that a logged-in person sends."""
+    person = Person(app)
+    person.log_in(account.name)
+    cookie = person.client.get_cookie("shop")
+    assert cookie
+    return {"data": {"csrf_token": person.csrf(), **fields}, "headers": {"Cookie": f"shop={cookie.value}"}}
+
+
+@pytest.mark.parametrize("language", ["", "en", "zh-CN,zh;q=0.9,en;q=0.8"])
+def test_programs_are_told_the_same(sides: Sides, closed: Sale, token: str, language: str) -> None:
+    headers = {"Accept-Language": language} if language else {}
+    in_body = sides.ask(closed, surely=True, headers=headers, **as_json(token=token))
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert sides.ask(closed, surely=True, headers=headers | bearer, **as_json()).data == in_body.data
+    assert sides.ask(closed, surely=True, headers=headers | bearer).data == in_body.data
+    assert sides.ask(closed, surely=True, headers=headers | bearer, **as_json(token=token)).data == in_body.data
+    assert in_body.status_code == 409
+
+
+def test_people_are_led_to_the_sales_page_which_says_why(
+    sides: Sides, closed: Sale, somebody: Callable[..., Account]
+) -> None:
+    answer = sides.ask(closed, surely=True, **form(sides.plain, somebody()))
+    assert answer.status_code == 303
+    page = sides.gated.test_client().get(answer.headers["Location"], headers={"Accept": "text/html"}).text
+    assert 'role="alert"' in page
+
+
+def test_what_is_not_sure_goes_through(
+    sides: Sides, shop: Shop, closed: Sale, token: str, somebody: Callable[..., Account]
+) -> None:
+    secret = sides.gated.config["SECRET_KEY"]
+    stranger, late = somebody(), somebody()
+    for call in (
+        as_json(),
+        as_json(token=""),
+        as_json(token="nonsense"),
+        as_json(token=7),
+        as_json(token=tokens.issue(stranger, "another secret of thirty-two letters", 60)),
+        as_json(token=tokens.issue(stranger, secret, -1)),
+        as_json(token=token, more=1),
+        as_json(token=token) | {"headers": {"Authorization": "Bearer other"}},
+        as_json(token=token) | {"headers": {"Cookie": "language=zh"}},
+        {"data": f'{{"token": "{token}", "token": "{token}"}}', "content_type": "application/json"},
+        {"data": "[", "content_type": "application/json"},
+        {"data": "", "content_type": "application/json"},
+        {"data": token, "content_type": "text/plain"},
+        {"data": {"csrf_token": "none"}},
+        as_json(token=token) | {"headers": {"Idempotency-Key": "k" * 256}},
+    ):
+        assert sides.ask(closed, surely=False, **call).status_code in {303, 400, 401, 409, 415}
+    accounts.delete(shop, late.name)
+    sides.gated.extensions["shop"].snapshots.outdate()
+    gone = accounts.token_for(shop, late)
+    assert sides.ask(closed, surely=False, **as_json(token=gone)).status_code == 401
+    sent = form(sides.plain, somebody())
+    sent["data"]["csrf_token"] += "x"
+    sides.ask(closed, surely=False, **sent)
+    sent = form(sides.plain, somebody(), surprise="1")
+    sides.ask(closed, surely=False, **sent)
+
+
+def test_whoever_holds_an_order_or_repeats_a_purchase_is_never_told_sold_out(
+    sides: Sides,
+    shop: Shop,
+    a_sale: Callable[..., Sale],
+    somebody: Callable[..., Account],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale, buyer, other = a_sale(num=2), somebody(), somebody()
+    order = buying.buy(shop, buyer, sale.product, "my key").order
+    gone = buying.buy(shop, other, sale.product, "my key").order
+    eventually(lambda: (found := shop.orders.get(order)) and found.state == "pending")
+    paying.cancel(shop, other, gone)
+    buying.buy(shop, somebody(), sale.product)
+    for most in (snapshots.MOST_BUYERS, 0):  # remembered, and of a large sale asked for
+        monkeypatch.setattr(snapshots, "MOST_BUYERS", most)
+        sides.gated.extensions["shop"].snapshots._products.clear()
+        mine = as_json(token=accounts.token_for(shop, buyer))
+        assert sides.ask(sale, surely=False, **mine).json["code"] == "limit_reached"  # type: ignore[index]
+        theirs = as_json(token=accounts.token_for(shop, other))
+        assert sides.ask(sale, surely=True, **theirs).json["code"] == "all_held"  # type: ignore[index]
+        again = theirs | {"headers": {"Idempotency-Key": "my key"}}
+        assert sides.ask(sale, surely=False, **again).json["order"] == gone  # type: ignore[index]
+        fresh = theirs | {"headers": {"Idempotency-Key": "another"}}
+        assert sides.ask(sale, surely=True, **fresh).status_code == 409
+
+
+def test_a_unit_that_came_back_is_sold_after_a_snapshots_age(
+    gated: Flask, shop: Shop, a_sale: Callable[..., Sale], somebody: Callable[..., Account], token: str
+) -> None:
+    sale, buyer, program = a_sale(num=1), somebody(), Program(gated)
+    program.token = token
+    order = buying.buy(shop, buyer, sale.product).order
+    eventually(lambda: program.buy(sale.product).status == 409 and gated.extensions["shop"].snapshots.of(sale.product))
+    paying.cancel(shop, buyer, order)  # in another process than the gate's
+    came_back = time.monotonic()
+    while True:
+        asked = time.monotonic()
+        if program.buy(sale.product).status == 200:
+            break
+        assert asked < came_back + snapshots.FRESH
+
+
+def test_a_cancelled_order_through_the_same_process_counts_at_once(
+    gated: Flask, a_sale: Callable[..., Sale], somebody: Callable[..., Account], token: str
+) -> None:
+    sale, holder, other = a_sale(num=1), Program(gated), Program(gated)
+    holder.log_in(somebody().name)
+    other.token = token
+    order = holder.buy(sale.product).order
+    eventually(lambda: other.buy(sale.product).status == 409 and gated.extensions["shop"].snapshots.of(sale.product))
+    assert holder.post(f"/orders/{order}/cancel").status == 200
+    assert other.buy(sale.product).status == 200
+
+
+def test_a_sale_opens_at_its_second_through_the_gate(
+    gated: Flask, shop: Shop, a_sale: Callable[..., Sale], token: str
+) -> None:
+    sale, program = a_sale(num=1, begins=2), Program(gated)
+    program.token = token
+    opens = sale.terms.begins * 1000
+    while True:
+        before = shop.memory.now_ms()
+        answer = program.buy(sale.product)
+        after = shop.memory.now_ms()
+        if answer.status == 200:
+            break
+        assert answer.json["code"] == "not_started"
+        assert before < opens
+    assert after >= opens
+
+
+def test_who_floods_the_gate_is_limited_as_in_flask(
+    app_with: Callable[..., Flask], a_sale: Callable[..., Sale], somebody: Callable[..., Account], shop: Shop
+) -> None:
+    limits = {"limit_buy_account": "20/minute", "limit_buy_address": "100000/second"}
+    sale = a_sale(begins=600)
+    token = accounts.token_for(shop, somebody())
+    gates = [app_with(**limits) for _ in range(2)]
+    programs = [Program(app) for app in gates]
+    told: list[int] = []
+
+    def press() -> bool:
+        for program in programs:
+            program.token = token
+            told.append(program.buy(sale.product).status)
+        return told[-2:] == [429, 429]
+
+    eventually(press)
+    assert told.count(409) >= 20 - 2
+    assert set(told) == {409, 429}
+    plain = app_with(**limits, gate=False).test_client()
+    answers = [app.test_client().post(f"/miaosha/{quote(sale.product)}", **as_json(token=token)) for app in gates]
+    answers.append(plain.post(f"/miaosha/{quote(sale.product)}", **as_json(token=token)))
+    assert [answer.status_code for answer in answers] == [429] * 3
+    waits = [int(answer.headers["Retry-After"]) for answer in answers]
+    assert max(waits) - min(waits) <= 1
+    assert len({answer.data for answer in answers}) == 1
+
+
+def test_a_gate_without_redis_leaves_it_to_flask(
+    app_with: Callable[..., Flask], a_sale: Callable[..., Sale], token: str
+) -> None:
+    away = Program(app_with(redis_url="redis://127.0.0.1:9/0"))
+    away.token = token
+    assert away.buy(a_sale(begins=600).product).status == 503
+
+
+def test_a_closed_sale_is_left_to_flask(gated: Flask, shop: Shop, a_sale: Callable[..., Sale], token: str) -> None:
+    sale, program = a_sale(begins=600), Program(gated)
+    program.token = token
+    eventually(lambda: program.buy(sale.product).status == 409 and gated.extensions["shop"].snapshots.of(sale.product))
+    shop.memory.redis.hset(keys.sale(sale.id), "signed", "an epoch that is over")
+    eventually(lambda: program.buy(sale.product).json["code"] == "recovering")
