@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, flash, render_template, request, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import AllHeld, Ended, NotAMerchant, NotStarted, Refused, SoldOut
+from storefront.domain.errors import AllHeld, Ended, NotAMerchant, NotStarted, Refused, SoldOut, UnitsLeft
 from storefront.domain.sale import Phase, Sale
 from storefront.services import buying, overseeing, selling, waiting
 from storefront.services.imaging import MOST_BYTES
@@ -19,11 +19,12 @@ bp = Blueprint("selling", __name__)
 
 REASONS: dict[Phase, type[Refused]] = {
     Phase.UPCOMING: NotStarted,
+    Phase.LIVE: UnitsLeft,
     Phase.ALL_HELD: AllHeld,
     Phase.SOLD_OUT: SoldOut,
     Phase.ENDED: Ended,
 }
-"""Why nobody can buy in a phase."""
+"""What to say in a phase to those who just couldn't buy."""
 
 
 LARGEST_UPLOAD = MOST_BYTES + 4 * 1024 * 1024

@@ -11,6 +11,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from storefront.domain.account import Account
+from storefront.domain.errors import UnitsLeft
 from storefront.domain.sale import Sale
 from storefront.services import accounts, buying, paying, tokens, waiting
 from storefront.shop import Shop
@@ -276,3 +277,8 @@ def test_a_closed_sale_is_left_to_flask(gated: Flask, shop: Shop, a_sale: Callab
     eventually(lambda: program.buy(sale.product).status == 409 and gated.extensions["shop"].snapshots.of(sale.product))
     shop.memory.redis.hset(keys.sale(sale.id), "signed", "an epoch that is over")
     eventually(lambda: program.buy(sale.product).json["code"] == "recovering")
+
+
+def test_units_that_came_back_meanwhile_are_told_of(gated: Flask, a_sale: Callable[..., Sale]) -> None:
+    page = Person(gated).get(f"/miaosha/{quote(a_sale().product)}?refused=1")
+    assert page.says(UnitsLeft)
