@@ -72,12 +72,14 @@ class Tally:
 
     def _tell(self, now: float) -> None:
         self._told = now
-        counts = {whose: count for whose, count in list(self._counts.items()) if now < count.ends}
-        self._counts = counts if len(counts) < MOST else {}
+        counts = list(self._counts.items())
+        worth = []
+        for (who, limit), count in counts:
+            if now >= count.ends or len(counts) > MOST:
+                self._counts.pop((who, limit), None)
+            elif count.untold and count.told + count.untold > 1:
+                worth.append((who, limit, count))
         storage = limiter.storage
-        worth = [
-            (*known_by, count) for known_by, count in counts.items() if count.untold and count.told + count.untold > 1
-        ]
         if not worth or not isinstance(storage, RedisStorage):
             return
         pipeline = cast("Redis", storage.get_connection()).pipeline(transaction=False)
