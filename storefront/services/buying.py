@@ -1,11 +1,13 @@
 """Buying: one purchase in a straight line, and looking at one's orders."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from storefront.domain.account import Account
 from storefront.domain.errors import (
+    Ended,
     LedgerDown,
     Malformed,
     NoSuchOrder,
@@ -75,7 +77,11 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
 
 
 def _reserved(shop: Shop, shopper: Account, product: str, key: str) -> Reservation:
-    """A unit of the product's newest sale, or what this shopper's same ``key`` got of it before."""
+    """A unit of the product's newest sale, or what this shopper's same ``key`` got of it before.
+
+    The sale is that of the last purchase of the product, without a look for a newer one: there can only be one if this
+    one ended, or is known no more. Only then, or if an earlier purchase is told of, is looked.
+    """
 
     def of(sale: str) -> Reservation:
         order = repeatable_order_id(sale, shopper.id, key) if key else new_order_id(sale)
@@ -85,6 +91,11 @@ def _reserved(shop: Shop, shopper: Account, product: str, key: str) -> Reservati
             doubt_ms=shop.config.doubt_ms, pay_ms=shop.config.payment_window * 1000,
         )  # fmt: skip
 
+    if last := shop.sales.last_id_of(product):
+        with suppress(NoSuchSale, Ended, Recovering):
+            reservation = of(last)
+            if not reservation.repeated:
+                return reservation
     sale = shop.sales.id_of(product)
     if sale is None:
         shop.require_open()

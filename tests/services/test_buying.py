@@ -54,3 +54,15 @@ def test_a_reservation_that_is_gone_is_refused_and_those_beside_it_stand(
     assert [len(company) for company in companies.seen] == [3]
     found = eventually(lambda: (now := shop.sales.get(sale.id)) and now.units.unpaid == 2 and now)
     assert (found.units.left, found.units.reserved) == (1, 0)
+
+
+def test_a_purchase_is_from_the_newest_sale_though_the_last_one_was_not(
+    shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    shopper, first = somebody(), a_sale(ends=2)
+    bought = buying.buy(shop, shopper, first.product, "my key")
+    eventually(lambda: shop.memory.now_ms() >= first.terms.ends * 1000)
+    second = a_sale(product=first.product)
+    again = buying.buy(shop, shopper, first.product, "my key")
+    sales = [order.sale for order in shop.orders.some([bought.order, again.order])]
+    assert sales == [first.id, second.id]
