@@ -61,6 +61,14 @@ class Memory:
             raise Recovering
         return words
 
+    def warm(self, connections: int, scripts: set[str]) -> None:
+        """Open so many connections, and have Redis know these scripts. Raises redis.RedisError."""
+        pool = self.redis.connection_pool
+        opened = [pool.get_connection() for _ in range(connections)]
+        for connection in opened:
+            pool.release(connection)
+        self.scripts.load(scripts)
+
     def ping(self) -> None:
         """Raises redis.RedisError if Redis doesn't answer."""
         self.redis.ping()

@@ -67,7 +67,7 @@ class Scripts:
 
         told = send()
         if any(isinstance(word, NoScriptError) for word in told):
-            self._load({name for name, _, _ in calls})
+            self.load({name for name, _, _ in calls})
             told = send()
         holding = told[-1] if replicas else 0
         if isinstance(holding, Exception):
@@ -88,7 +88,7 @@ class Scripts:
         try:
             return send()
         except NoScriptError:
-            self._load({name for name, _, _ in calls})
+            self.load({name for name, _, _ in calls})
             return send()
 
     def _pipeline(self, calls: list[Call]) -> Pipeline:
@@ -97,6 +97,7 @@ class Scripts:
             pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
         return pipeline
 
-    def _load(self, names: set[str]) -> None:
+    def load(self, names: set[str]) -> None:
+        """Have Redis know these scripts."""
         for name in names:
             self._redis.script_load(self._source(name))
