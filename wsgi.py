@@ -1,10 +1,13 @@
 """The web door: `granian --interface wsgi wsgi:app`. Its settings come from the environment (docs/operations.md)."""
 
 import logging
+import os
 import sys
+import threading
 
 from storefront import create_app
 from storefront.config import BadConfig, from_environment
+from storefront.services import warming
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it, the shop says in a sentence of its own
 
@@ -12,3 +15,7 @@ try:
     app = create_app(from_environment())
 except BadConfig as fault:
     sys.exit(f"The shop does not start: {fault}")
+
+if "FLASK_RUN_FROM_CLI" not in os.environ:  # the shop's commands sell nothing
+    # In a thread: a web process whose Redis or broker is away starts all the same.
+    threading.Thread(target=warming.warm, args=[app.extensions["shop"]], name="warming", daemon=True).start()

@@ -2,9 +2,11 @@
 
 from storefront.config import BadConfig, Config
 from storefront.domain.errors import Recovering
+from storefront.domain.records import Requested
 from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Ledger
 from storefront.gateways.payments import PaymentProvider, Sandbox
+from storefront.gateways.together import Together
 from storefront.stores.accounts import Accounts
 from storefront.stores.glances import Glances
 from storefront.stores.memory import Memory
@@ -37,6 +39,7 @@ class Shop:
         self.ledger = Ledger(
             config.kafka, config.topic_prefix, config.partitions, config.replication, config.send_timeout
         )
+        self.requests: Together[Requested, bool] = Together(config.doubt_ms / 1000)
         self.ends = LedgerEnds(self.ledger)
         self.payments: PaymentProvider = Sandbox(self.memory.redis)
 

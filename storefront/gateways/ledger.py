@@ -136,6 +136,15 @@ class Ledger:
         done = [one.get(timeout=max(0.01, deadline - time.monotonic())) for one in sent]
         return [Receipt(one.topic.removeprefix(self._prefix), one.partition, one.offset) for one in done]
 
+    def warm(self) -> None:
+        """Connect, and learn where the topics are, ahead of the first record. Raises LedgerDown."""
+        try:
+            producer = self._connected()
+            for topic in (ORDERS, ACCOUNTS):
+                producer.partitions_for(self._prefix + topic)
+        except KafkaError as fault:
+            raise LedgerDown from fault
+
     def require(self) -> None:
         """Raise LedgerDown at once while the ledger is known to be down, so that no unit is taken in vain.
 

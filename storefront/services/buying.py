@@ -1,14 +1,26 @@
 """Buying: one purchase in a straight line, and looking at one's orders."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from storefront.domain.account import Account
-from storefront.domain.errors import Malformed, NoSuchOrder, NoSuchSale, Overloaded, PurchaseLost, Recovering
+from storefront.domain.errors import (
+    Ended,
+    LedgerDown,
+    Malformed,
+    NoSuchOrder,
+    NoSuchSale,
+    Overloaded,
+    PurchaseLost,
+    Recovering,
+)
 from storefront.domain.ids import is_order_id, new_order_id, repeatable_order_id
 from storefront.domain.order import ENDED, PLACING, UNPAID, Order, OrderState
 from storefront.domain.records import Requested
 from storefront.shop import Shop
+from storefront.stores.orders import Reservation
 
 PAGE = 20
 
@@ -37,16 +49,8 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
     the unit back. Raises the refusal that applies: NoSuchSale, Recovering, NotStarted, Ended, LimitReached, AllHeld,
     SoldOut, LedgerDown, PurchaseLost.
     """
-    sale = shop.sales.id_of(product)
-    if sale is None:
-        shop.require_open()
-        raise NoSuchSale
-    order = repeatable_order_id(sale, shopper.id, key) if key else new_order_id(sale)
-    shop.ledger.require()
-    reservation = shop.orders.reserve(
-        sale, order, shopper.id, shopper.name,
-        doubt_ms=shop.config.doubt_ms, pay_ms=shop.config.payment_window * 1000,
-    )  # fmt: skip
+    reservation = _reserved(shop, shopper, product, key)
+    order = reservation.order
     purchase = Purchase(order, reservation.at, reservation.pay_by)
     if reservation.repeated:
         earlier = shop.orders.get(order)
@@ -56,18 +60,57 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
             raise PurchaseLost
     request = Requested(
         at=reservation.at,
-        sale=sale,
+        sale=reservation.sale,
         order=order,
         shopper=shopper.id,
         shopper_name=shopper.name,
         epoch=reservation.epoch,
         pay_by=reservation.pay_by,
     )
-    shop.ledger.append(request)
-    if not shop.orders.confirmed(order, reservation.epoch):
+    try:
+        stands = shop.requests.share(request, partial(_stand, shop))
+    except TimeoutError as fault:
+        raise LedgerDown from fault
+    if not stands:
         raise Recovering
-    shop.orders.index([request])  # the worker does so too; the shopper may look before it comes to that
     return purchase
+
+
+def _reserved(shop: Shop, shopper: Account, product: str, key: str) -> Reservation:
+    """A unit of the product's newest sale, or what this shopper's same ``key`` got of it before.
+
+    The sale is that of the last purchase of the product, without a look for a newer one: there can only be one if this
+    one ended, or is known no more. Only then, or if an earlier purchase is told of, is looked.
+    """
+
+    def of(sale: str) -> Reservation:
+        order = repeatable_order_id(sale, shopper.id, key) if key else new_order_id(sale)
+        shop.ledger.require()
+        return shop.orders.reserve(
+            sale, order, shopper.id, shopper.name,
+            doubt_ms=shop.config.doubt_ms, pay_ms=shop.config.payment_window * 1000,
+        )  # fmt: skip
+
+    if last := shop.sales.last_id_of(product):
+        with suppress(NoSuchSale, Ended, Recovering):
+            reservation = of(last)
+            if not reservation.repeated:
+                return reservation
+    sale = shop.sales.id_of(product)
+    if sale is None:
+        shop.require_open()
+        raise NoSuchSale
+    return of(sale)
+
+
+def _stand(shop: Shop, requests: list[Requested]) -> list[bool | Exception]:
+    """Have requests stand in the ledger, and tell of each whether its shopper may be told yes. Raises LedgerDown.
+
+    Those who waited while others found the ledger down needn't find it out once more.
+    """
+    shop.ledger.require()
+    shop.ledger.append_all(requests)
+    return shop.orders.all_confirmed(requests)
 
 
 def order_of(shop: Shop, shopper: Account, order_id: str) -> Order:

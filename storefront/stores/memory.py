@@ -4,6 +4,7 @@ Replies are decoded to text; redis-py's own annotations can't know that.
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Any, cast
 
 from redis.backoff import ExponentialWithJitterBackoff
@@ -13,7 +14,7 @@ from redis.retry import Retry
 from storefront.domain.errors import Recovering
 from storefront.stores import keys
 from storefront.stores.connection import connect
-from storefront.stores.scripts import Scripts
+from storefront.stores.scripts import Call, Command, Scripts
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +44,30 @@ class Memory:
         self.scripts = Scripts(self.redis)
 
     def promise(self, name: str, script_keys: list[str], args: list[Any]) -> str:
-        """The word with which a script makes a promise. Raises Recovering if too few replicas hold it in time.
+        """The word with which a script makes a promise. Raises as ``promises``, and the script's own fault."""
+        (word,) = self.promises([(name, script_keys, args)])
+        if isinstance(word, Exception):
+            raise word
+        return word
 
-        A primary that was cut off while another was promoted has no replica any more that would hold anything: so it
-        promises nothing.
+    def promises(self, calls: list[Call], commands: Iterable[Command] = ()) -> list[str | Exception]:
+        """The words with which scripts make promises, or their faults; in one round trip with what ``commands`` note.
+
+        Raises Recovering if too few replicas hold all of it in time: a primary that was cut off while another was
+        promoted has no replica any more that would hold anything, so it promises nothing.
         """
-        word, holding = self.scripts.run_and_wait((name, script_keys, args), self._replicas, REPLICA_TIMEOUT_MS)
+        words, holding = self.scripts.run_each(calls, commands, self._replicas, REPLICA_TIMEOUT_MS)
         if holding < self._replicas:
             raise Recovering
-        return str(word)
+        return words
+
+    def warm(self, connections: int, scripts: set[str]) -> None:
+        """Open so many connections, and have Redis know these scripts. Raises redis.RedisError."""
+        pool = self.redis.connection_pool
+        opened = [pool.get_connection() for _ in range(connections)]
+        for connection in opened:
+            pool.release(connection)
+        self.scripts.load(scripts)
 
     def ping(self) -> None:
         """Raises redis.RedisError if Redis doesn't answer."""

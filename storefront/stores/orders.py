@@ -40,6 +40,7 @@ _REFUSALS: dict[str, type[Refused]] = {
 class Reservation:
     """A unit taken for one shopper, not yet an order. Times in Unix ms; ``repeated`` if this id was known before."""
 
+    sale: str
     order: str
     at: int
     epoch: str
@@ -129,7 +130,7 @@ class Orders:
         )
         if word in ("reserved", "repeat"):
             at, epoch, pay_by = facts
-            return Reservation(order, int(at or 0), epoch, int(pay_by or 0), word == "repeat")
+            return Reservation(sale, order, int(at or 0), epoch, int(pay_by or 0), word == "repeat")
         if word == "limit_reached":
             held = facts[3:]
             raise LimitReached(order=held[-1], orders=held)
@@ -138,6 +139,17 @@ class Orders:
     def confirmed(self, order: str, epoch: str) -> bool:
         """Whether the shopper may be told yes, once the request stands in the ledger. Raises Recovering."""
         return self._memory.promise("confirm", [keys.order(order)], [epoch]) != "gone"
+
+    def all_confirmed(self, requests: list[Requested]) -> list[bool | Exception]:
+        """``confirmed`` of several that stand in the ledger, or the fault that is its own, in one round trip.
+
+        They also go into their shoppers' lists. The worker does so too; the shopper may look before it comes to that.
+        """
+        told = self._memory.promises(
+            [("confirm", [keys.order(request.order)], [request.epoch]) for request in requests],
+            [("ZADD", keys.shopper_orders(request.shopper), request.at, request.order) for request in requests],
+        )
+        return [word if isinstance(word, Exception) else word != "gone" for word in told]
 
     def get(self, order_id: str) -> Order | None:
         """One order."""

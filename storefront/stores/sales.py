@@ -63,10 +63,18 @@ class Sales:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._names: dict[str, str] = {}
+        self._newest: dict[str, str] = {}
 
     def id_of(self, product: str) -> str | None:
         """The id of the newest sale of a product."""
-        return self._memory.text(keys.product(product))
+        found = self._memory.text(keys.product(product))
+        if found:
+            self._newest[product] = found
+        return found
+
+    def last_id_of(self, product: str) -> str | None:
+        """What ``id_of`` found last; no round trip. A product gets another sale only when this one has ended."""
+        return self._newest.get(product)
 
     def get(self, sale_id: str) -> Sale | None:
         """One sale."""

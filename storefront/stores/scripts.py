@@ -6,10 +6,14 @@ from importlib.resources import files
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import NoScriptError
 
 Call = tuple[str, list[str], list[Any]]
 """A script's name, its keys and its arguments."""
+
+Command = tuple[str | int, ...]
+"""A plain command of Redis and its arguments."""
 
 
 def place(offset: int, before: int | None = None) -> str:
@@ -44,23 +48,31 @@ class Scripts:
         """The script's answer. Sends its source along only if Redis doesn't know it."""
         return self._script(name)(keys=keys, args=args)
 
-    def run_and_wait(self, call: Call, replicas: int, timeout_ms: int) -> tuple[Any, int]:
-        """A script's answer, and how many replicas hold all that this connection has written, its script's too.
+    def run_each(
+        self, calls: list[Call], commands: Iterable[Command] = (), replicas: int = 0, timeout_ms: int = 0
+    ) -> tuple[list[Any], int]:
+        """Of each script its answer or its fault, and how many replicas hold all that this connection has written.
 
-        Waits until ``replicas`` of them do, ``timeout_ms`` at most (Redis's command WAIT); for none, not at all.
+        They run in one round trip; ``commands`` follow, of which nothing is told. Waits until ``replicas`` hold it,
+        ``timeout_ms`` at most (Redis's command WAIT); for none, not at all.
         """
-        name, keys, args = call
-        if not replicas:
-            return self.run(name, keys, args), 0
 
         def send() -> list[Any]:
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
-            pipeline.wait(replicas, timeout_ms)
-            return pipeline.execute()
+            pipeline = self._pipeline(calls)
+            for command in commands:
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's own
+            if replicas:
+                pipeline.wait(replicas, timeout_ms)
+            return pipeline.execute(raise_on_error=False)
 
-        word, holding = self.with_sources(send, {name})
-        return word, int(holding)
+        told = send()
+        if any(isinstance(word, NoScriptError) for word in told):
+            self.load({name for name, _, _ in calls})
+            told = send()
+        holding = told[-1] if replicas else 0
+        if isinstance(holding, Exception):
+            raise holding
+        return told[: len(calls)], int(holding)
 
     def run_many(self, calls: Iterable[Call]) -> list[Any]:
         """The answers of several scripts, run in order in one round trip, each atomic by itself.
@@ -71,10 +83,7 @@ class Scripts:
         calls = list(calls)
 
         def send() -> list[Any]:
-            pipeline = self._redis.pipeline(transaction=False)
-            for name, keys, args in calls:
-                pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
-            return pipeline.execute() if calls else []
+            return self._pipeline(calls).execute() if calls else []
 
         return self.with_sources(send, {name for name, _, _ in calls})
 
@@ -87,6 +96,16 @@ class Scripts:
         try:
             return send()
         except NoScriptError:
-            for name in names:
-                self._redis.script_load(self._source(name))
+            self.load(names)
             return send()
+
+    def _pipeline(self, calls: list[Call]) -> Pipeline:
+        pipeline = self._redis.pipeline(transaction=False)
+        for name, keys, args in calls:
+            pipeline.evalsha(self._script(name).sha, len(keys), *keys, *args)
+        return pipeline
+
+    def load(self, names: set[str]) -> None:
+        """Have Redis know these scripts."""
+        for name in names:
+            self._redis.script_load(self._source(name))

@@ -6,6 +6,7 @@ turned into what a form would have sent, after its types are checked, so that on
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from io import BytesIO
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -94,15 +95,14 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
     JSON must have each field's own type: ``"20"``, ``true`` or ``1.5`` is no integer. ``token`` is left out here; it
     says who is asking. An optional field may be null. Files come from forms alone.
     """
-    known = {field.name: field for field in form(formdata=None)}
-    surplus = gettext("This field is not known here.")
+    known = _fields_of(form)  # type: ignore[arg-type]  # flask-wtf has no types, so mypy takes this one for anything
     files = {name for name, field in known.items() if isinstance(field, FileField)}
     if not is_program():
         asked = known.keys() - files | FORM_ONLY
         unknown = [name for name in request.form if name not in asked]
         unknown += [name for name in request.files if name not in files]
         if unknown:
-            raise InvalidForm({name[:100]: [surplus] for name in unknown})
+            raise InvalidForm({name[:100]: [gettext("This field is not known here.")] for name in unknown})
         return CombinedMultiDict([request.form, request.files])
     fields = json_object()
     fields.pop("token", None)
@@ -111,7 +111,7 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
     for name, value in fields.items():
         field = known.get(name)
         if field is None or name in FORM_ONLY or name in files:
-            flaws[_printable(name)[:100]] = [surplus]
+            flaws[_printable(name)[:100]] = [gettext("This field is not known here.")]
         elif value is None and field.flags.optional:
             continue
         elif sentence := _wrong_type(field, value):
@@ -121,6 +121,12 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
     if flaws:
         raise InvalidForm(flaws)
     return values
+
+
+@cache
+def _fields_of(form: type[FlaskForm]) -> dict[str, Field]:
+    """A form's fields by name, to tell what it asks for; without anybody's values."""
+    return {field.name: field for field in form(formdata=None)}
 
 
 def _wrong_type(field: Field, value: object) -> str | None:

@@ -6,8 +6,8 @@ So no JSON call can be forged from another site, and a form needs its CSRF token
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, session
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask import Flask, Request, Response, g, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from storefront.domain.account import Account
@@ -93,7 +93,16 @@ def recognise() -> None:
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Flask's sessions, but what is the same for everybody (``Cache-Control: public``) says nothing of anybody's."""
+    """Flask's sessions, but what is the same for everybody (``Cache-Control: public``) says nothing of anybody's.
+
+    Nor is a cookie looked into that wasn't sent.
+    """
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """See ``SessionInterface``."""
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """See ``SessionInterface``."""

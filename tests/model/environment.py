@@ -81,6 +81,17 @@ class Ledger:
         self.replays.append(replay)
 
 
+class Alone:
+    """Stands in for ``Together`` where every use case runs in one thread, and stops in the middle of its work."""
+
+    def share(self, asked: Any, work: Callable[[list[Any]], list[Any]]) -> Any:
+        """What ``work`` answers to this one only."""
+        (outcome,) = work([asked])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
 @dataclass
 class Outcome:
     """How a use case ended: with an answer, or with a refusal."""
@@ -206,6 +217,7 @@ class Ground:
         self.undecoded = Redis.from_url(url)
         self.books = Redis.from_url(f"{url.removesuffix('/0')}/1", decode_responses=True)
         self.shop.payments = Sandbox(self.books)
+        self.shop.requests = Alone()  # type: ignore[assignment]  # the machine decides who goes on
 
     def cleared(self) -> Ledger:
         """Forget everything, and begin another ledger."""

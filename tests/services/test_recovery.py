@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -14,6 +15,7 @@ from storefront.local.shop import LocalShop
 from storefront.services import accounts, buying, paying, selling, waiting
 from storefront.shop import Shop
 from storefront.stores import keys
+from tests.company import held_up
 from tests.conftest import SETTINGS, append_only_file, config_of, eventually, unique
 
 UNITS = 10
@@ -201,6 +203,25 @@ def willing_to(look: Callable[[], bool]) -> bool:
 
 def anomalies(shop: Shop) -> set[str]:
     return set(shop.memory.hash(keys.ANOMALIES))
+
+
+def test_a_broker_that_goes_away_under_purchases_that_wait_together_refuses_them_all(
+    running: LocalShop, inside: Shop
+) -> None:
+    sale, broker = sale_of(inside), running.processes["broker"]
+    buyers = [shopper_of(inside) for _ in range(3)]
+    with ThreadPoolExecutor(4) as pool:
+        with held_up(inside, pool) as companies:
+            asking = [pool.submit(buying.buy, inside, buyer, sale.product) for buyer in buyers]
+            eventually(lambda: companies.waiting() == 3)
+            broker.stop()
+        told = [one.exception(60) for one in asking]
+    assert [type(fault) for fault in told] == [LedgerDown] * 3
+    assert [len(company) for company in companies.seen] == [3]
+    broker.start()
+    broker.wait_ready(20)
+    eventually(lambda: inside.sales.get(sale.id).units.left == UNITS)  # type: ignore[union-attr]
+    eventually(lambda: willing(lambda: buying.buy(inside, buyers[0], sale.product)))
 
 
 def expect_everything(shop: Shop, sale: Sale, buyers: list[Account], purchases: list[buying.Purchase]) -> None:
