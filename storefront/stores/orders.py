@@ -199,27 +199,30 @@ class Orders:
             pipeline.zcard(keys.agenda(sale))
         return sum(pipeline.execute()) if sales else 0
 
-    def charge_of(self, order: str) -> str:
-        """The charge with which an order was paid, empty if there is none."""
-        return self._memory.field(keys.order(order), "charge") or ""
+    def charges_of(self, orders: list[str]) -> dict[str, str]:
+        """Order → the charge with which it was paid, empty if there is none."""
+        pipeline = self._memory.redis.pipeline(transaction=False)
+        for order in orders:
+            pipeline.hget(keys.order(order), "charge")
+        return {order: charge or "" for order, charge in zip(orders, pipeline.execute(), strict=True)}
 
-    def request_of(self, order: str) -> list[Requested]:
-        """The request with which a reservation that stands was made, or nothing."""
-        found = self._memory.hash(keys.order(order))
-        if found.get("state") != OrderState.RESERVED:
-            return []
+    def requests_of(self, orders: list[str]) -> list[Requested]:
+        """The requests with which those of ``orders`` were made that are reservations and still stand."""
+        found = self._memory.hashes([keys.order(order) for order in orders])
         return [
             Requested(
-                at=int(found["at"]),
-                sale=found["sale"],
+                at=int(fields["at"]),
+                sale=fields["sale"],
                 order=order,
-                shopper=found["shopper"],
-                shopper_name=found["shopper_name"],
-                epoch=found["epoch"],
-                pay_by=int(found["pay_by"]),
+                shopper=fields["shopper"],
+                shopper_name=fields["shopper_name"],
+                epoch=fields["epoch"],
+                pay_by=int(fields["pay_by"]),
             )
+            for order, fields in zip(orders, found, strict=True)
+            if fields.get("state") == OrderState.RESERVED
         ]
 
-    def settle(self, sale: str, order: str) -> None:
-        """The sweep is done with an order."""
-        self._memory.scripts.run("settle", [keys.order(order), keys.agenda(sale)], [order])
+    def settle(self, sale: str, orders: list[str]) -> None:
+        """The sweep is done with these orders."""
+        self._memory.scripts.run_many([("settle", [keys.order(order), keys.agenda(sale)], [order]) for order in orders])
