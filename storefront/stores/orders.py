@@ -47,6 +47,16 @@ class Reservation:
     repeated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the sweep must do about one order: ``task`` as in ``due.lua``, with the epoch of a reservation."""
+
+    sale: str
+    order: str
+    task: str
+    epoch: str
+
+
 def order_from(order_id: str, found: dict[str, str]) -> Order | None:
     """The order in these fields, or None for none or a tombstone (an id that may never become an order)."""
     if not found.get("at"):
@@ -187,10 +197,16 @@ class Orders:
             pipeline.zadd(keys.shopper_orders(request.shopper), {request.order: request.at})
         pipeline.execute()
 
-    def due(self, sale: str, most: int = 500) -> list[tuple[str, str, str]]:
-        """What the sweep must do for a sale: order id, task, and the epoch of a reservation (see ``due.lua``)."""
-        told = self._memory.scripts.run("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS])
-        return list(zip(told[::3], told[1::3], told[2::3], strict=True))
+    def due(self, sales: list[str], most: int) -> list[Due]:
+        """What the sweep must do for these sales, ``most`` things for each (see ``due.lua``)."""
+        told = self._memory.scripts.run_many(
+            [("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS]) for sale in sales]
+        )
+        return [
+            Due(sale, *one)
+            for sale, flat in zip(sales, told, strict=True)
+            for one in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        ]
 
     def waiting(self, sales: list[str]) -> int:
         """How many orders of these sales the sweep still has to look at, sooner or later."""
@@ -223,6 +239,8 @@ class Orders:
             if fields.get("state") == OrderState.RESERVED
         ]
 
-    def settle(self, sale: str, orders: list[str]) -> None:
-        """The sweep is done with these orders."""
-        self._memory.scripts.run_many([("settle", [keys.order(order), keys.agenda(sale)], [order]) for order in orders])
+    def settle(self, done: list[Due]) -> None:
+        """The sweep is done with these."""
+        self._memory.scripts.run_many(
+            [("settle", [keys.order(one.order), keys.agenda(one.sale)], [one.order]) for one in done]
+        )
