@@ -6,7 +6,7 @@ what it decides, so a replay decides the same.
 """
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from storefront.domain.ids import new_record_id, tag_of
@@ -251,9 +251,8 @@ _FIELDS = {kind: [field.name for field in fields(kind)] for kind in KINDS.values
 
 def encode(record: Record) -> bytes:
     """The record as the ledger holds it: a JSON object whose ``kind`` names the class."""
-    return json.dumps(
-        {"kind": type(record).__name__, **asdict(record)}, ensure_ascii=False, separators=(",", ":")
-    ).encode()
+    given = {"kind": type(record).__name__, **vars(record)}
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def decode(value: bytes) -> Record:

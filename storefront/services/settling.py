@@ -4,63 +4,84 @@ It writes records about what is due; applying them is the order worker's part.
 """
 
 import logging
+from collections import Counter, defaultdict
 
 from storefront.domain.ids import new_order_id
 from storefront.domain.records import Expired, Paid, Record, Refunded, Released, Requested, Withdrawn
 from storefront.shop import Shop
+from storefront.stores.census import pieces
+from storefront.stores.orders import Due
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
+"""What is looked at of one sale at a time."""
+
+SALES = 20
+"""Sales that are looked at together. An idle one costs a fraction of a round trip, and a full row is soon written."""
 
 
 def sweep(shop: Shop) -> int:
     """Look once at everything that is due. Returns how many records were written. Raises LedgerDown."""
-    written = sum(sweep_sale(shop, sale) for sale in shop.sales.unsettled())
+    written = sum(sweep_sales(shop, sales) for sales in pieces(shop.sales.unsettled(), SALES))
     return written + withdraw_doubtful_claims(shop)
 
 
-def sweep_sale(shop: Shop, sale: str) -> int:
-    """Release doubtful reservations, expire unpaid orders, refund late money, and offer what came back, of one sale."""
-    written = 0
-    while due := shop.orders.due(sale, BATCH):
-        now = shop.memory.now_ms()
-        taken = shop.payments.charged([order for order, task, _ in due if task in ("expire", "check")])
-        records: list[Record] = []
-        for order, task, epoch in due:
-            match task:
-                case "release":
-                    records.append(Released(at=now, sale=sale, order=order, epoch=epoch))
-                case "request":
-                    records += shop.orders.request_of(order)
-                case "refund":
-                    charge = shop.orders.charge_of(order)
-                    shop.payments.refund(charge)
-                    records.append(Refunded(at=now, sale=sale, order=order, charge=charge))
-                case _ if order in taken:  # whoever charged died before recording it
-                    records.append(Paid(at=now, sale=sale, order=order, charge=taken[order]))
-                case "expire":
-                    records.append(Expired(at=now, sale=sale, order=order))
-                case _:
-                    shop.orders.settle(sale, order)
+def sweep_sales(shop: Shop, sales: list[str]) -> int:
+    """Release doubtful reservations, expire unpaid orders, refund late money and offer what came back, of these."""
+    written, busy = 0, sales
+    while due := shop.orders.due(busy, BATCH):
+        records = _answers(shop, due)
         shop.ledger.append_all(records)
         written += len(records)
-        if len(due) < BATCH:
-            break
-    written += offer_units(shop, sale)
-    shop.sales.settle_if_idle(sale)
+        busy = [sale for sale, found in Counter(one.sale for one in due).items() if found == BATCH]
+    written += offer_units(shop, sales)
+    shop.sales.settle_idle(sales)
     return written
 
 
-def offer_units(shop: Shop, sale: str) -> int:
-    """Offer the units of one sale that came back to those who wait, in order. Returns how many."""
+def _answers(shop: Shop, due: list[Due]) -> list[Record]:
+    """The records that what is ``due`` calls for. Late money goes back; what needs no record is settled.
+
+    Redis and the provider are asked about the whole row at once: a round trip for each order is too slow for thousands.
+    """
+    now = shop.memory.now_ms()
+    tasks: defaultdict[str, list[Due]] = defaultdict(list)
+    for one in due:
+        tasks[one.task].append(one)
+    unpaid, freed, owed = tasks["expire"], tasks["check"], tasks["refund"]
+    taken = shop.payments.charged([one.order for one in unpaid + freed])
+    charges = shop.orders.charges_of([one.order for one in owed])
+    for charge in charges.values():
+        shop.payments.refund(charge)
+    shop.orders.settle([one for one in freed if one.order not in taken])
+    return [
+        *[Released(at=now, sale=one.sale, order=one.order, epoch=one.epoch) for one in tasks["release"]],
+        *shop.orders.requests_of([one.order for one in tasks["request"]]),
+        *[Refunded(at=now, sale=one.sale, order=one.order, charge=charges[one.order]) for one in owed],
+        *[  # whoever charged died before recording it
+            Paid(at=now, sale=one.sale, order=one.order, charge=taken[one.order])
+            for one in unpaid + freed
+            if one.order in taken
+        ],
+        *[Expired(at=now, sale=one.sale, order=one.order) for one in unpaid if one.order not in taken],
+    ]
+
+
+def offer_units(shop: Shop, sales: list[str]) -> int:
+    """Offer the units of these sales that came back to those who wait, in order. Returns how many."""
     offers: list[Requested] = []
-    while len(offers) < BATCH and (
-        offer := shop.waitlist.offer(
-            sale, new_order_id(sale), doubt_ms=shop.config.doubt_ms, pay_ms=shop.config.offer_window * 1000
+    offering = sales
+    for _ in range(BATCH):
+        made = shop.waitlist.offer(
+            {sale: new_order_id(sale) for sale in offering},
+            doubt_ms=shop.config.doubt_ms,
+            pay_ms=shop.config.offer_window * 1000,
         )
-    ):
-        offers.append(offer)
+        if not made:
+            break
+        offers += made
+        offering = [one.sale for one in made]
     shop.ledger.append_all(offers)
     return len(offers)
 

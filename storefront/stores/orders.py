@@ -48,6 +48,16 @@ class Reservation:
     repeated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the sweep must do about one order: ``task`` as in ``due.lua``, with the epoch of a reservation."""
+
+    sale: str
+    order: str
+    task: str
+    epoch: str
+
+
 def order_from(order_id: str, found: dict[str, str]) -> Order | None:
     """The order in these fields, or None for none or a tombstone (an id that may never become an order)."""
     if not found.get("at"):
@@ -199,10 +209,16 @@ class Orders:
             pipeline.zadd(keys.shopper_orders(request.shopper), {request.order: request.at})
         pipeline.execute()
 
-    def due(self, sale: str, most: int = 500) -> list[tuple[str, str, str]]:
-        """What the sweep must do for a sale: order id, task, and the epoch of a reservation (see ``due.lua``)."""
-        told = self._memory.scripts.run("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS])
-        return list(zip(told[::3], told[1::3], told[2::3], strict=True))
+    def due(self, sales: list[str], most: int) -> list[Due]:
+        """What the sweep must do for these sales, ``most`` things for each (see ``due.lua``)."""
+        told = self._memory.scripts.run_many(
+            [("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS]) for sale in sales]
+        )
+        return [
+            Due(sale, *one)
+            for sale, flat in zip(sales, told, strict=True)
+            for one in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        ]
 
     def waiting(self, sales: list[str]) -> int:
         """How many orders of these sales the sweep still has to look at, sooner or later."""
@@ -211,27 +227,32 @@ class Orders:
             pipeline.zcard(keys.agenda(sale))
         return sum(pipeline.execute()) if sales else 0
 
-    def charge_of(self, order: str) -> str:
-        """The charge with which an order was paid, empty if there is none."""
-        return self._memory.field(keys.order(order), "charge") or ""
+    def charges_of(self, orders: list[str]) -> dict[str, str]:
+        """Order → the charge with which it was paid, empty if there is none."""
+        pipeline = self._memory.redis.pipeline(transaction=False)
+        for order in orders:
+            pipeline.hget(keys.order(order), "charge")
+        return {order: charge or "" for order, charge in zip(orders, pipeline.execute(), strict=True)}
 
-    def request_of(self, order: str) -> list[Requested]:
-        """The request with which a reservation that stands was made, or nothing."""
-        found = self._memory.hash(keys.order(order))
-        if found.get("state") != OrderState.RESERVED:
-            return []
+    def requests_of(self, orders: list[str]) -> list[Requested]:
+        """The requests with which those of ``orders`` were made that are reservations and still stand."""
+        found = self._memory.hashes([keys.order(order) for order in orders])
         return [
             Requested(
-                at=int(found["at"]),
-                sale=found["sale"],
+                at=int(fields["at"]),
+                sale=fields["sale"],
                 order=order,
-                shopper=found["shopper"],
-                shopper_name=found["shopper_name"],
-                epoch=found["epoch"],
-                pay_by=int(found["pay_by"]),
+                shopper=fields["shopper"],
+                shopper_name=fields["shopper_name"],
+                epoch=fields["epoch"],
+                pay_by=int(fields["pay_by"]),
             )
+            for order, fields in zip(orders, found, strict=True)
+            if fields.get("state") == OrderState.RESERVED
         ]
 
-    def settle(self, sale: str, order: str) -> None:
-        """The sweep is done with an order."""
-        self._memory.scripts.run("settle", [keys.order(order), keys.agenda(sale)], [order])
+    def settle(self, done: list[Due]) -> None:
+        """The sweep is done with these."""
+        self._memory.scripts.run_many(
+            [("settle", [keys.order(one.order), keys.agenda(one.sale)], [one.order]) for one in done]
+        )

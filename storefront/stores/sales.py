@@ -175,13 +175,17 @@ class Sales:
         if sale_ids:
             self._memory.redis.sadd(keys.SALES_OPEN, *sale_ids)
 
-    def settle_if_idle(self, sale_id: str) -> None:
-        """Spare the sweep a sale that is over and has nothing left to do.
+    def settle_idle(self, sale_ids: list[str]) -> None:
+        """Spare the sweep those of these sales that are over and have nothing left to do.
 
         The second look catches a record that was applied between the first and the removal.
         """
-        idle: tuple[str, list[str], list[str]] = ("idle", [keys.sale(sale_id), keys.agenda(sale_id)], [])
-        if self._memory.scripts.run(*idle):
-            self._memory.redis.srem(keys.SALES_OPEN, sale_id)
-            if not self._memory.scripts.run(*idle):
-                self.unsettle({sale_id})
+        if idle := self._idle(sale_ids):
+            self._memory.redis.srem(keys.SALES_OPEN, *idle)
+            self.unsettle(set(idle).difference(self._idle(idle)))
+
+    def _idle(self, sale_ids: list[str]) -> list[str]:
+        told = self._memory.scripts.run_many(
+            [("idle", [keys.sale(sale_id), keys.agenda(sale_id)], []) for sale_id in sale_ids]
+        )
+        return [sale_id for sale_id, idle in zip(sale_ids, told, strict=True) if idle]

@@ -35,22 +35,31 @@ class Waitlist:
         shoppers = cast("list[str]", self._memory.redis.zrange(keys.waitlist(sale), 0, -1))
         return [(shopper, names.get(shopper, "")) for shopper in shoppers]
 
-    def offer(self, sale: str, order: str, *, doubt_ms: int, pay_ms: int) -> Requested | None:
-        """Take a unit for whoever is in front, as the order of this new id; None if there is nothing to offer.
+    def offer(self, orders: dict[str, str], *, doubt_ms: int, pay_ms: int) -> list[Requested]:
+        """Take a unit of each sale for whoever is in front there, as the order of a new id: sale → id in ``orders``.
 
-        Returns the request that must be appended, as after ``Orders.reserve``.
+        Returns the requests that must be appended, as after ``Orders.reserve``; a sale with nothing to offer has none.
         """
-        word, *facts = self._memory.scripts.run(
-            "offer",
-            [
-                keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale),
-                keys.waitlist(sale), keys.waiters(sale),
-            ],
-            [order, keys.orders_of_tag(sale), doubt_ms, pay_ms],
-        )  # fmt: skip
-        if word != "offered":
-            return None
-        shopper, name, at, epoch, pay_by = facts
-        return Requested(
-            at=int(at), sale=sale, order=order, shopper=shopper, shopper_name=name, epoch=epoch, pay_by=int(pay_by)
-        )
+        told = self._memory.scripts.run_many([_offer(sale, order, doubt_ms, pay_ms) for sale, order in orders.items()])
+        made: list[Requested] = []
+        for (sale, order), (word, *facts) in zip(orders.items(), told, strict=True):
+            if word == "offered":
+                shopper, name, at, epoch, pay_by = facts
+                made.append(
+                    Requested(
+                        at=int(at), sale=sale, order=order, shopper=shopper, shopper_name=name,
+                        epoch=epoch, pay_by=int(pay_by),
+                    )
+                )  # fmt: skip
+        return made
+
+
+def _offer(sale: str, order: str, doubt_ms: int, pay_ms: int) -> Call:
+    return (
+        "offer",
+        [
+            keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale),
+            keys.waitlist(sale), keys.waiters(sale),
+        ],
+        [order, keys.orders_of_tag(sale), doubt_ms, pay_ms],
+    )  # fmt: skip

@@ -274,7 +274,7 @@ class ShopMachine(RuleBasedStateMachine):
         order = self.draw(st.sampled_from(self._in_order(self.view.agenda)), label="order")
         sale = self.view.orders[order]["sale"]
         self.redis.zadd(keys.agenda(sale), {order: 0}, xx=True)
-        self._start("sweep", partial(settling.sweep_sale, self.shop, sale))
+        self._start("sweep", partial(settling.sweep_sales, self.shop, [sale]))
 
     # Redis
 
@@ -330,7 +330,7 @@ class ShopMachine(RuleBasedStateMachine):
                 agenda = cast("list[str]", self.redis.zrange(keys.agenda(sale), 0, -1))
                 if agenda:
                     self.redis.zadd(keys.agenda(sale), dict.fromkeys(agenda, 0))
-                self._start("sweep", partial(settling.sweep_sale, self.shop, sale))
+                self._start("sweep", partial(settling.sweep_sales, self.shop, [sale]))
             self.run_to_rest()
             if not self.view.agenda and len(self.ledger.lines) == before:
                 break

@@ -161,9 +161,8 @@ def test_an_offer_whose_request_never_got_through_is_made_again_to_the_same_shop
         waiting.join(inside, one, sale.id)
     running.processes["expiry"].stop()
     paying.cancel(inside, buyer, bought.order)
-    offer = inside.waitlist.offer(sale.id, new_order_id(sale.id), doubt_ms=100, pay_ms=60_000)
-    assert offer is not None  # and this sweep dies before it appends the request
-    assert offer.shopper == waiters[0].id
+    (offer,) = inside.waitlist.offer({sale.id: new_order_id(sale.id)}, doubt_ms=100, pay_ms=60_000)
+    assert offer.shopper == waiters[0].id  # and this sweep dies before it appends the request
     running.processes["expiry"].start()
     eventually(lambda: inside.orders.get(offer.order).state == "released")  # type: ignore[union-attr]
     (again,) = eventually(lambda: buying.orders_held(inside, waiters[0], sale.id))
