@@ -45,7 +45,7 @@ def test_a_reservation_that_is_gone_is_refused_and_those_beside_it_stand(
             asking = [pool.submit(outcome, shop, shopper, sale.product) for shopper in shoppers]
             eventually(lambda: companies.waiting() == 3)
             (gone,) = shop.orders.held(sale.id, shoppers[1].id)
-            (made,) = shop.orders.request_of(gone)
+            (made,) = shop.orders.requests_of([gone])
             release = Released(at=made.at, sale=sale.id, order=gone, epoch=made.epoch)
             receipt = shop.ledger.append(release)
             shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, 10)
