@@ -17,8 +17,8 @@ PATIENCE = 60.0
 class Companies(Together[Any, Any]):
     """Where purchases meet, and who went on with whom."""
 
-    def __init__(self) -> None:
-        super().__init__(PATIENCE)
+    def __init__(self, patience: float) -> None:
+        super().__init__(patience)
         self.seen: list[list[Requested]] = []
 
     def waiting(self) -> int:
@@ -36,9 +36,9 @@ class Companies(Together[Any, Any]):
 
 
 @contextmanager
-def held_up(shop: Shop, pool: ThreadPoolExecutor) -> Iterator[Companies]:
+def held_up(shop: Shop, pool: ThreadPoolExecutor, patience: float = PATIENCE) -> Iterator[Companies]:
     """As long as the block lasts, purchases wait behind somebody; when it ends, all who wait go on together."""
-    before, companies = shop.requests, Companies()
+    before, companies = shop.requests, Companies(patience)
     let_go = threading.Event()
 
     def block(_: list[Any]) -> list[bool]:

@@ -367,7 +367,7 @@ def pictures_from_anywhere() -> None:
 
 def _add_headers(response: Response) -> Response:
     if not response.cache_control.public:
-        response.vary.update(["Accept", "Accept-Language", "Authorization", "Cookie"])
+        response.headers["Vary"] = "Accept, Accept-Language, Authorization, Cookie"
         response.headers.setdefault("Cache-Control", "private, no-cache")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from storefront.domain.account import Account
-from storefront.domain.errors import AllHeld, Recovering, Refused
+from storefront.domain.errors import AllHeld, LedgerDown, Recovering, Refused
 from storefront.domain.records import Released
 from storefront.domain.sale import Sale
 from storefront.services import buying
@@ -54,6 +54,14 @@ def test_a_reservation_that_is_gone_is_refused_and_those_beside_it_stand(
     assert [len(company) for company in companies.seen] == [3]
     found = eventually(lambda: (now := shop.sales.get(sale.id)) and now.units.unpaid == 2 and now)
     assert (found.units.left, found.units.reserved) == (1, 0)
+
+
+def test_whoever_waits_too_long_for_others_is_told_that_it_is_not_certain(
+    shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    sale, shopper = a_sale(), somebody()
+    with ThreadPoolExecutor(1) as pool, held_up(shop, pool, patience=0.01):
+        assert isinstance(outcome(shop, shopper, sale.product), LedgerDown)
 
 
 def test_a_purchase_is_from_the_newest_sale_though_the_last_one_was_not(
