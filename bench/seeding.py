@@ -1,0 +1,121 @@
+"""Many accounts and orders at once, through the ledger and applied by the order worker, as all that the shop knows.
+
+A million people can't be registered over HTTP: argon2 alone would take the day. So the accounts share one password's
+hash, and what the web would append to the ledger is appended here.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from bench.load import CannotMeasure
+from bench.stage import Stage
+from storefront.domain.account import Account, Profile
+from storefront.domain.errors import LedgerDown
+from storefront.domain.ids import new_account_id, new_order_id
+from storefront.domain.records import Record, Requested
+from storefront.domain.sale import Sale
+from storefront.gateways.ledger import ACCOUNTS, Receipt
+from storefront.services import accounts, passwords, tokens
+from storefront.shop import Shop
+
+PASSWORD = "a shopper's password"  # noqa: S105 - of accounts that live as long as the benchmark
+ROW = 2000
+"""Records that are appended together."""
+
+TRIES, PAUSE = 10, 1.0
+PATIENCE = 600.0
+"""Seconds that the order worker may take for the last of the records, once all are appended."""
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """How long it took: ``appended`` in seconds until all stood in the ledger, ``applied`` until all were applied."""
+
+    records: int
+    appended: float
+    applied: float
+
+
+def people(shop: Shop, first: int, size: int) -> Iterator[Account]:
+    """Accounts numbered from ``first`` on, all with the one password. They are made as they are asked for."""
+    password = passwords.hashed(PASSWORD, shop.config.password_memory)
+    for number in range(first, first + size):
+        profile = Profile(f"shopper {number}", 20, "Loopback Lane 1", "https://example.org/a.png")
+        yield Account(new_account_id(), profile, password)
+
+
+def register(stage: Stage, who: Sequence[Account]) -> Seeded:
+    """Register accounts."""
+    shop = stage.inside
+    now, epoch = shop.memory.now_ms(), _epoch(shop, (ACCOUNTS, 0))
+    return _seed(shop, (accounts.registration(account, now, epoch) for account in who), len(who))
+
+
+def order(stage: Stage, sale: Sale, shoppers: Iterable[Account], size: int) -> Seeded:
+    """Place an order of one unit for each of so many shoppers."""
+    shop = stage.inside
+    now, window = shop.memory.now_ms(), shop.config.payment_window * 1000
+    partition = next(one for one in shop.ledger.partitions if sale.id in shop.sales.of_partition(one[1]))
+    epoch = _epoch(shop, partition)
+    requests = (
+        Requested(
+            at=now,
+            sale=sale.id,
+            order=new_order_id(sale.id),
+            shopper=shopper.id,
+            shopper_name=shopper.name,
+            epoch=epoch,
+            pay_by=now + window,
+        )
+        for shopper in shoppers
+    )
+    return _seed(shop, requests, size)
+
+
+def _epoch(shop: Shop, partition: tuple[str, int]) -> str:
+    (held,) = shop.positions.all_at([partition])
+    return held.signed
+
+
+def _seed(shop: Shop, records: Iterator[Record], size: int) -> Seeded:
+    began = time.monotonic()
+    last: dict[tuple[str, int], Receipt] = {}
+    while row := list(islice(records, ROW)):
+        for receipt in _append(shop, row):
+            last[receipt.topic, receipt.partition] = receipt
+    appended = time.monotonic()
+    for receipt in last.values():
+        shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, PATIENCE)
+    return Seeded(size, appended - began, time.monotonic() - began)
+
+
+def _append(shop: Shop, row: list[Record]) -> list[Receipt]:
+    """Append records, again where a machine that is busy with applying was late to say so: twice is once."""
+    for _ in range(TRIES):
+        with suppress(LedgerDown):
+            return shop.ledger.append_all(row)
+        time.sleep(PAUSE)
+    raise CannotMeasure("The ledger did not take what was to be seeded; the machine may be too busy.")
+
+
+def presses(stage: Stage, who: Iterable[Account], file: Path) -> Path:
+    """Write what each of these shoppers sends when they press the button, a line each."""
+    config = stage.inside.config
+    return _lines(file, ({"token": tokens.issue(one, config.secret, config.token_lifetime)} for one in who))
+
+
+def logins(who: Iterable[Account], file: Path) -> Path:
+    """Write what each of these people sends to log in, a line each."""
+    return _lines(file, ({"name": one.name, "pass": PASSWORD} for one in who))
+
+
+def _lines(file: Path, bodies: Iterable[dict[str, str]]) -> Path:
+    with file.open("w") as out:
+        for body in bodies:
+            out.write(json.dumps(body) + "\n")
+    return file
