@@ -1,17 +1,14 @@
-"""The results for people: tables for the terminal and for docs/performance.md, and the machine they come from."""
+"""The results for people: which figures of a part stand in which table, on the terminal and in the docs."""
 
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Printed
 
-from bench.scenarios import Row
+from bench.measuring import Row
 
-WIDTH = 160
+WIDTH = 130
 
 
 @dataclass(frozen=True)
@@ -28,74 +25,146 @@ class Column:
         return "" if value is None else self.form.format(value)
 
 
-CONNECTIONS = Column("connections", "connections")
-OF = Column("", "of", "{}")
+@dataclass(frozen=True)
+class Table:
+    """Columns under a title, and below them the rows that have the figure ``needs``."""
+
+    title: str
+    needs: str
+    columns: Sequence[Column]
+
+    def cells(self, rows: Sequence[Row]) -> list[list[str]]:
+        """Headings and cells, without the columns that are empty."""
+        shown = [row for row in rows if self.needs in row]
+        used = [column for column in self.columns if any(row.get(column.figure) is not None for row in shown)]
+        return [[column.heading for column in used], *([column.cell(row) for column in used] for row in shown)]
+
+
+def _one(figure: str, heading: str = "") -> Column:
+    return Column(heading or figure, figure, "{:,.1f}")
+
+
+WHAT, OF = Column("what", "what", "{}"), Column("of", "of", "{}")
+CONNECTIONS, SIZE = Column("connections", "connections"), Column("accounts, orders", "size")
 RATE = Column("answers/s", "rate")
-RATIOS = [Column("of bare Flask", "rate / bare Flask", "{:.2f}"), Column("of bare WSGI", "rate / bare WSGI", "{:.2f}")]
-LATENCY = [
-    Column("p50 ms", "p50", "{:,.1f}"),
-    Column("p90", "p90", "{:,.1f}"),
-    Column("p99", "p99", "{:,.1f}"),
-    Column("p99.9", "p999", "{:,.1f}"),
-    Column("most", "most", "{:,.1f}"),
-]
+RATIOS = [Column("÷ bare Flask", "rate / bare Flask", "{:.2f}"), Column("÷ bare WSGI", "rate / bare WSGI", "{:.2f}")]
+LATENCY = [_one("p50", "p50 ms"), _one("p90"), _one("p99"), _one("p999", "p99.9"), _one("most")]
 CPU = [
-    Column("CPU µs", "cpu"),
+    Column("µs in all", "cpu"),
     Column("web", "cpu web"),
     Column("Redis", "cpu redis"),
     Column("broker", "cpu broker"),
-    Column("worker", "cpu orders"),
+    Column("order worker", "cpu orders"),
     Column("sweep", "cpu expiry"),
-    Column("CPU of bare Flask", "cpu / bare Flask", "{:.2f}"),
+    Column("÷ bare Flask", "cpu / bare Flask", "{:.2f}"),
 ]
-RUSH = [CONNECTIONS, Column("over after s", "over", "{:.2f}"), RATE, *LATENCY, *CPU[:-1]]
+RUSH = [Column("shoppers", "shoppers"), Column("units", "units"), CONNECTIONS]
+PURCHASES = Column("purchases/s", "placed")
+OVER = Column("over after s", "over", "{:.2f}")
 
-COLUMNS: dict[str, list[Column]] = {
-    "sold-out": [CONNECTIONS, OF, RATE, *RATIOS, *LATENCY, *CPU],
-    "page": [Column("", "what", "{}"), OF, RATE, *RATIOS, *LATENCY, *CPU],
-    "login": [OF, RATE, *RATIOS, *LATENCY, *CPU],
-    "crowd": [Column("shoppers", "shoppers"), Column("units", "units"), *RUSH],
-    "accepted": [Column("purchases", "units"), Column("purchases/s", "placed"), *RUSH],
+
+def _speed(*which: Column) -> list[Table]:
+    return [
+        Table("Speed and latency", "rate", [*which, RATE, *RATIOS, *LATENCY]),
+        Table("CPU for each request", "cpu", [*which, *CPU]),
+    ]
+
+
+TABLES: dict[str, list[Table]] = {
+    "sold-out": _speed(CONNECTIONS, OF),
+    "crowd": [
+        Table("Until the last order is placed", "over", [*RUSH, OVER, RATE, *LATENCY]),
+        Table("CPU for each shopper", "cpu", [CONNECTIONS, *CPU]),
+    ],
+    "accepted": [
+        Table("Until the last order is placed", "over", [*RUSH, OVER, PURCHASES, *LATENCY]),
+        Table("CPU for each purchase", "cpu", [CONNECTIONS, *CPU]),
+    ],
+    "page": _speed(WHAT, OF),
+    "login": _speed(CONNECTIONS, OF),
+    "memory": [
+        Table(
+            "MiB for each web process: its own (USS), and with its share of what is shared (PSS)",
+            "uss at rest",
+            [
+                OF,
+                Column("web processes", "processes"),
+                *(
+                    _one(f"{kind.lower()} {when}", f"{kind} {when}")
+                    for when in ("at rest", "after")
+                    for kind in ("USS", "PSS")
+                ),
+            ],
+        ),
+        Table(
+            "CPU while nobody asks, ms a second",
+            "cpu web",
+            [Column("web processes", "processes"), *(_one(column.figure, column.heading) for column in CPU[1:-1])],
+        ),
+    ],
+    "processes": _speed(WHAT, OF),
+    "buckets": [
+        Table(
+            "10,000 units in buckets",
+            "buckets",
+            [
+                Column("sale", "sale", "{}"),
+                Column("nodes", "of", "{}"),
+                Column("buckets", "buckets"),
+                _one("sold out ms", "sold out after ms"),
+                Column("yeses/s", "sold rate"),
+                Column("left elsewhere", "left elsewhere"),
+                Column("extra trips", "extra trips"),
+                Column("asks a shopper", "asked", "{:.2f}"),
+                _one("p99", "answer p99 ms"),
+                _one("out of turn", "out of turn %"),
+                Column("told no too early", "too early"),
+            ],
+        )
+    ],
 }
+TABLES["growth"] = [
+    Table("Speed", "rate", [WHAT, SIZE, OF, RATE, RATIOS[0], PURCHASES, LATENCY[0], LATENCY[2], LATENCY[4]]),
+    Table("CPU for each request", "cpu", [WHAT, SIZE, OF, *CPU]),
+    Table(
+        "What it is made of",
+        "orders/s",
+        [
+            SIZE,
+            _one("accounts s", "accounts added in s"),
+            Column("applied/s", "accounts/s"),
+            _one("orders s", "orders added in s"),
+            Column("applied/s", "orders/s"),
+            Column("Redis bytes an account", "bytes an account"),
+            Column("Redis bytes an order", "bytes an order"),
+        ],
+    ),
+]
+TABLES["million"] = TABLES["growth"]
 
 
-def print_table(part: str, title: str, rows: Sequence[Row]) -> None:
+def print_tables(part: str, rows: Sequence[Row]) -> None:
     """A part's rows, for the terminal."""
-    columns = _used(part, rows)
-    table = Table(*(column.heading for column in columns), title=title, title_justify="left")
-    for column in table.columns[:]:
-        column.justify = "right"
-    for row in rows:
-        table.add_row(*(column.cell(row) for column in columns))
-    Console(width=WIDTH).print(table)
+    console = Console(width=WIDTH)
+    for table in TABLES[part]:
+        heading, *cells = table.cells(rows)
+        console.print(f"{part}: {table.title}")
+        printed = Printed()
+        for text in heading:
+            printed.add_column(text, justify="right")
+        for row in cells:
+            printed.add_row(*row)
+        console.print(printed)
 
 
-def _used(part: str, rows: Sequence[Row]) -> list[Column]:
-    return [column for column in COLUMNS[part] if any(column.figure in row for row in rows)]
+def markdown(part: str, rows: Sequence[Row]) -> Iterator[str]:
+    """A part's rows, as lines for the docs."""
+    for table in TABLES[part]:
+        heading, *cells = table.cells(rows)
+        yield from (f"*{table.title}*", "")
+        yield from map(_line, [heading, ["---:"] * len(heading), *cells])
+        yield ""
 
 
-def markdown(part: str, rows: Sequence[Row]) -> str:
-    """A part's rows, for the docs."""
-    columns = _used(part, rows)
-    lines = [[column.heading for column in columns], ["---:"] * len(columns)]
-    lines += [[column.cell(row) for column in columns] for row in rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def machine() -> Mapping[str, str]:
-    """What the figures come from, without its name."""
-    memory = psutil.virtual_memory().total / 2**30
-    return {
-        "processor": _processor(),
-        "cores": str(psutil.cpu_count()),
-        "memory": f"{memory:.0f} GiB",
-        "kernel": f"{platform.system()} {platform.release()}",
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-    }
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

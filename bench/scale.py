@@ -7,20 +7,23 @@ from dataclasses import dataclass
 class Scale:
     """``rounds`` of ``seconds`` each; ``shoppers`` rush for ``units``, ``buyers`` find enough of them.
 
-    ``sizes`` are numbers of accounts, and of orders of one sale. ``usual`` connections stand wherever their number
-    isn't what is looked at.
+    ``sizes`` are numbers of accounts, and of orders of one sale. A flood comes over so many ``connections``, a rush
+    over so many ``rushing`` ones; ``usual`` is their number wherever it isn't what is looked at.
     """
 
     rounds: int
     seconds: int
     connections: tuple[int, ...]
     usual: int
+    rushing: tuple[int, ...]
     processes: tuple[int, ...]
     shoppers: int
     units: int
     buyers: int
     sizes: tuple[int, ...]
     million: tuple[int, ...]
+    buckets: tuple[int, ...] = (1, 2, 4, 8, 16)
+    bucket_units: int = 10_000
 
 
 FULL = Scale(
@@ -28,6 +31,7 @@ FULL = Scale(
     seconds=3,
     connections=(16, 64, 256, 1024),
     usual=64,
+    rushing=(64, 256, 1024),
     processes=(1, 2, 4),
     shoppers=20_000,
     units=1000,
@@ -40,6 +44,7 @@ QUICK = Scale(
     seconds=1,
     connections=(64,),
     usual=64,
+    rushing=(64,),
     processes=(1, 2),
     shoppers=3000,
     units=150,
@@ -52,10 +57,13 @@ TINY = Scale(
     seconds=1,
     connections=(4,),
     usual=4,
+    rushing=(4,),
     processes=(1,),
     shoppers=60,
     units=7,
     buyers=30,
-    sizes=(10,),
-    million=(10,),
+    sizes=(100,),
+    million=(100,),
+    buckets=(1, 2),
+    bucket_units=100,
 )

@@ -6,7 +6,7 @@ hash, and what the web would append to the ledger is appended here.
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -28,7 +28,7 @@ ROW = 2000
 """Records that are appended together."""
 
 TRIES, PAUSE = 10, 1.0
-PATIENCE = 600.0
+PATIENCE = 1800.0
 """Seconds that the order worker may take for the last of the records, once all are appended."""
 
 
@@ -40,24 +40,29 @@ class Seeded:
     appended: float
     applied: float
 
+    @property
+    def rate(self) -> float:
+        """Records applied a second."""
+        return self.records / self.applied
 
-def people(shop: Shop, first: int, size: int) -> Iterator[Account]:
-    """Accounts numbered from ``first`` on, all with the one password. They are made as they are asked for."""
+
+def people(shop: Shop, size: int, first: int = 0) -> Iterator[Account]:
+    """So many accounts, numbered from ``first`` on, all with the one password. They are made as they are asked for."""
     password = passwords.hashed(PASSWORD, shop.config.password_memory)
     for number in range(first, first + size):
         profile = Profile(f"shopper {number}", 20, "Loopback Lane 1", "https://example.org/a.png")
         yield Account(new_account_id(), profile, password)
 
 
-def register(stage: Stage, who: Sequence[Account]) -> Seeded:
+def register(stage: Stage, who: Iterable[Account]) -> Seeded:
     """Register accounts."""
     shop = stage.inside
     now, epoch = shop.memory.now_ms(), _epoch(shop, (ACCOUNTS, 0))
-    return _seed(shop, (accounts.registration(account, now, epoch) for account in who), len(who))
+    return _seed(shop, (accounts.registration(account, now, epoch) for account in who))
 
 
-def order(stage: Stage, sale: Sale, shoppers: Iterable[Account], size: int) -> Seeded:
-    """Place an order of one unit for each of so many shoppers."""
+def order(stage: Stage, sale: Sale, shoppers: Iterable[Account]) -> Seeded:
+    """Place an order of one unit for each of these shoppers."""
     shop = stage.inside
     now, window = shop.memory.now_ms(), shop.config.payment_window * 1000
     partition = next(one for one in shop.ledger.partitions if sale.id in shop.sales.of_partition(one[1]))
@@ -74,7 +79,7 @@ def order(stage: Stage, sale: Sale, shoppers: Iterable[Account], size: int) -> S
         )
         for shopper in shoppers
     )
-    return _seed(shop, requests, size)
+    return _seed(shop, requests)
 
 
 def _epoch(shop: Shop, partition: tuple[str, int]) -> str:
@@ -82,10 +87,11 @@ def _epoch(shop: Shop, partition: tuple[str, int]) -> str:
     return held.signed
 
 
-def _seed(shop: Shop, records: Iterator[Record], size: int) -> Seeded:
-    began = time.monotonic()
+def _seed(shop: Shop, records: Iterator[Record]) -> Seeded:
+    began, size = time.monotonic(), 0
     last: dict[tuple[str, int], Receipt] = {}
     while row := list(islice(records, ROW)):
+        size += len(row)
         for receipt in _append(shop, row):
             last[receipt.topic, receipt.partition] = receipt
     appended = time.monotonic()
