@@ -5,6 +5,7 @@ Exit status: 0; 1 if something could not be measured, with a sentence that says 
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import report, scenarios, verdict
-from bench.book import Book
+from bench.book import Book, machine
 from bench.growth import growth
 from bench.load import CannotMeasure, require_wrk
 from bench.measuring import Row
@@ -63,9 +64,7 @@ def measured(parts: Sequence[str], scale: Scale) -> Iterator[tuple[str, list[Row
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure how fast the shop is.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
-    parser.add_argument(
-        "--quick", action="store_true", help="a look of two or three minutes, which the docs aren't told"
-    )
+    parser.add_argument("--quick", action="store_true", help="a look of three minutes, which the docs aren't told")
     parser.add_argument("--million", action="store_true", help="a million accounts and orders besides")
     parser.add_argument(
         "--docs", action=argparse.BooleanOptionalAction, help="whether docs/performance.md is brought up to date"
@@ -76,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     """Measure. What prevents it is one sentence on stderr."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # a starting broker's refusals are no news
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the shop is stopped, its folder removed
     parser = _parser()
     asked = parser.parse_args(words)
     if unknown := set(asked.parts) - set(PARTS):
@@ -86,6 +86,7 @@ def main(words: Sequence[str] | None = None) -> int:
     book, missed = Book(), 0
     try:
         require_wrk()
+        print(machine(), flush=True)
         for part, rows, seconds in measured(parts, QUICK if asked.quick else FULL):
             if isinstance(rows, CannotMeasure):
                 missed += 1

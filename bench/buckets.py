@@ -2,9 +2,9 @@
 
 The model. Each shard is one Redis, which does one thing at a time, first come first served; a yes and a no take it what
 was measured here. The way between a web node and a shard takes ``WAY`` seconds. Shoppers come at random moments at one
-steady rate, each to one of ``NODES`` web nodes, which tries a bucket at random, after a no the next one, and says "sold
-out" only when every bucket has said so. Units don't come back meanwhile, so an empty bucket stays empty: a node that
-remembers which are needn't ask them again. Both kinds of nodes are simulated.
+steady rate, each to one of ``NODES`` web nodes, which tries the shopper's own bucket (any of them, as by a hash), after
+a no the next one, and says "sold out" only when every bucket has said so. Units don't come back meanwhile, so an empty
+bucket stays empty: a node that remembers which are needn't ask them again. Both kinds of nodes are simulated.
 """
 
 import heapq

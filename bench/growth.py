@@ -53,10 +53,9 @@ def _accounts(stage: Stage, scale: Scale, before: int, size: int) -> tuple[Row, 
     seeded = seeding.register(stage, newcomers())
     grown = _redis_memory(stage) - memory
     presses = seeding.presses(stage, drawn, stage.folder / f"presses {size}")
-    buyers = seeding.presses(stage, drawn[:ONCE], stage.folder / f"buyers {size}")
     logins = seeding.logins(drawn, stage.folder / f"logins {size}")
     row = {"accounts/s": seeded.rate, "accounts s": seeded.applied, "bytes an account": grown / seeded.records}
-    return row, Scene(stage, scale, presses, buyers, logins, drawn[0])
+    return row, Scene(stage, scale, drawn, presses, logins)
 
 
 def _orders(stage: Stage, size: int, first: int) -> tuple[Row, Sale]:
@@ -78,9 +77,8 @@ def _cost(scene: Scene, servers: dict[str, Server], sale: Sale) -> Iterator[Row]
     for what, ask in asks.items():
         for row in compared(scene, servers, ask, scene.scale.usual):
             yield {"what": what, **row}
-    buyers = len(scene.buyers.read_text().splitlines())
-    ours = servers["the shop"]
-    sold = rush(scene, ours, scene.scale.usual, presses=scene.buyers, shoppers=buyers, units=buyers, rounds=1)
+    buyers = scene.shoppers[:ONCE]
+    sold = rush(scene, servers["the shop"], scene.scale.usual, shoppers=buyers, units=len(buyers), rounds=1)
     yield {"what": "purchases", "of": "the shop", **sold}
 
 

@@ -49,6 +49,7 @@ CONNECTIONS, SIZE = Column("connections", "connections"), Column("accounts, orde
 RATE = Column("answers/s", "rate")
 RATIOS = [Column("÷ bare Flask", "rate / bare Flask", "{:.2f}"), Column("÷ bare WSGI", "rate / bare WSGI", "{:.2f}")]
 LATENCY = [_one("p50", "p50 ms"), _one("p90"), _one("p99"), _one("p999", "p99.9"), _one("most")]
+WRONG = Column("other answers", "wrong")
 CPU = [
     Column("µs in all", "cpu"),
     Column("web", "cpu web"),
@@ -65,7 +66,7 @@ OVER = Column("over after s", "over", "{:.2f}")
 
 def _speed(*which: Column) -> list[Table]:
     return [
-        Table("Speed and latency", "rate", [*which, RATE, *RATIOS, *LATENCY]),
+        Table("Speed and latency", "rate", [*which, RATE, *RATIOS, *LATENCY, WRONG]),
         Table("CPU for each request", "cpu", [*which, *CPU]),
     ]
 
@@ -124,7 +125,7 @@ TABLES: dict[str, list[Table]] = {
     ],
 }
 TABLES["growth"] = [
-    Table("Speed", "rate", [WHAT, SIZE, OF, RATE, RATIOS[0], PURCHASES, LATENCY[0], LATENCY[2], LATENCY[4]]),
+    Table("Speed", "rate", [WHAT, SIZE, OF, RATE, RATIOS[0], PURCHASES, LATENCY[0], LATENCY[2], LATENCY[4], WRONG]),
     Table("CPU for each request", "cpu", [WHAT, SIZE, OF, *CPU]),
     Table(
         "What it is made of",

@@ -31,18 +31,16 @@ def crowd(scene: Scene) -> list[Row]:
 
 
 def _crowd(scene: Scene, server: Server, connections: int) -> Row:
-    scale = scene.scale
-    return rush(scene, server, connections, presses=scene.presses, shoppers=scale.shoppers, units=scale.units)
+    return rush(scene, server, connections, shoppers=scene.shoppers, units=scene.scale.units)
 
 
 def accepted(scene: Scene) -> list[Row]:
     """There are units for everybody: every press is a purchase."""
-    buyers = scene.scale.buyers
+    buyers = scene.shoppers[: scene.scale.buyers]
     with scene.stage.server(processes=2) as server:
         warm(scene, server)
         return [
-            rush(scene, server, connections, presses=scene.buyers, shoppers=buyers, units=buyers)
-            for connections in scene.scale.rushing
+            rush(scene, server, connections, shoppers=buyers, units=len(buyers)) for connections in scene.scale.rushing
         ]
 
 

@@ -1,6 +1,6 @@
 """A scene: a shop on its stage, with shoppers who have what they need to buy and to log in, and what they ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,13 @@ NO, YES = frozenset({409}), frozenset({200})
 
 @dataclass(frozen=True)
 class Scene:
-    """The files hold a body a line: what each shopper sends to buy, what the buyers among them do, and to log in."""
+    """The files hold a body a line: what each of the shoppers sends to buy, and to log in."""
 
     stage: Stage
     scale: Scale
+    shoppers: Sequence[Account]
     presses: Path
-    buyers: Path
     logins: Path
-    somebody: Account
 
 
 @contextmanager
@@ -34,20 +33,14 @@ def opened(folder: Path, scale: Scale) -> Iterator[Scene]:
     with Stage(folder) as stage:
         who = list(seeding.people(stage.inside, scale.shoppers))
         seeding.register(stage, who)
-        yield Scene(
-            stage,
-            scale,
-            seeding.presses(stage, who, folder / "presses"),
-            seeding.presses(stage, who[: scale.buyers], folder / "buyers"),
-            seeding.logins(who, folder / "logins"),
-            somebody=who[0],
-        )
+        presses = seeding.presses(stage, who, folder / "presses")
+        yield Scene(stage, scale, who, presses, seeding.logins(who, folder / "logins"))
 
 
 def sold_out_sale(scene: Scene) -> Sale:
     """A sale whose one unit is ordered."""
     sale = scene.stage.open_sale(1)
-    seeding.order(scene.stage, sale, [scene.somebody])
+    seeding.order(scene.stage, sale, scene.shoppers[:1])
     return sale
 
 

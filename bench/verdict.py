@@ -19,6 +19,9 @@ MILLION = 1_000_000
 BUYERS = 10_000
 """Of the million so many find a unit."""
 
+LOGIN_SECONDS = 600
+"""Within so many seconds before the sale the million log in."""
+
 CORES, BUSY = 16, 0.6
 """A web node's cores, and the share of them (and of a Redis's one) that may be planned with."""
 
@@ -115,6 +118,10 @@ def capacity_table(results: Results) -> Iterator[str]:
         cores = (MILLION * noes[name] + BUYERS * bought_for) / 1e6  # CPU seconds, in one second
         needed = math.ceil(cores / BUSY / (CORES if name == "web" else 1))
         rows.append([shown, f"{noes[name]:,.1f}", f"{bought_for:,.0f}", f"{cores:,.1f}", f"{needed:,} {units[name]}"])
+    if entered := _find(results, "login", of="the shop"):
+        cores = MILLION * entered["cpu web"] / 1e6 / LOGIN_SECONDS
+        needed = math.ceil(cores / BUSY / CORES)
+        rows.append(["web, for log-ins before", "", "", f"{cores:,.1f}", f"{needed:,} {units['web']}"])
     yield from _table(["", "µs a no", "µs a purchase", "cores for that second", f"at {BUSY:.0%} load"], rows)
 
 
