@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from redis.exceptions import RedisError
+
 from bench import report, scenarios, verdict
 from bench.book import Book, machine
 from bench.growth import growth
@@ -20,6 +22,7 @@ from bench.load import CannotMeasure, require_wrk
 from bench.measuring import Row
 from bench.scale import FULL, QUICK, Scale
 from bench.scene import Scene, opened
+from storefront.domain.errors import Refused
 from storefront.local.faults import CannotStart
 
 ON_ONE_STAGE: dict[str, Callable[[Scene], list[Row]]] = {
@@ -58,6 +61,8 @@ def measured(parts: Sequence[str], scale: Scale) -> Iterator[tuple[str, list[Row
                     rows = ON_ONE_STAGE[part](scene)
             except CannotMeasure as fault:
                 rows = fault
+            except (Refused, RedisError) as fault:
+                rows = CannotMeasure(f"The shop answered the benchmark itself with {type(fault).__name__}: {fault}")
             yield part, rows, time.monotonic() - began
 
 

@@ -7,15 +7,12 @@ hash, and what the web would append to the ledger is appended here.
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from bench.load import CannotMeasure
 from bench.stage import Stage
 from storefront.domain.account import Account, Profile
-from storefront.domain.errors import LedgerDown
 from storefront.domain.ids import new_account_id, new_order_id
 from storefront.domain.records import Record, Requested
 from storefront.domain.sale import Sale
@@ -27,7 +24,6 @@ PASSWORD = "a shopper's password"  # noqa: S105 - of accounts that live as long 
 ROW = 2000
 """Records that are appended together."""
 
-TRIES, PAUSE = 10, 1.0
 PATIENCE = 1800.0
 """Seconds that the order worker may take for the last of the records, once all are appended."""
 
@@ -92,21 +88,12 @@ def _seed(shop: Shop, records: Iterator[Record]) -> Seeded:
     last: dict[tuple[str, int], Receipt] = {}
     while row := list(islice(records, ROW)):
         size += len(row)
-        for receipt in _append(shop, row):
+        for receipt in shop.ledger.append_all(row):
             last[receipt.topic, receipt.partition] = receipt
     appended = time.monotonic()
     for receipt in last.values():
         shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, PATIENCE)
     return Seeded(size, appended - began, time.monotonic() - began)
-
-
-def _append(shop: Shop, row: list[Record]) -> list[Receipt]:
-    """Append records, again where a machine that is busy with applying was late to say so: twice is once."""
-    for _ in range(TRIES):
-        with suppress(LedgerDown):
-            return shop.ledger.append_all(row)
-        time.sleep(PAUSE)
-    raise CannotMeasure("The ledger did not take what was to be seeded; the machine may be too busy.")
 
 
 def presses(stage: Stage, who: Iterable[Account], file: Path) -> Path:

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -30,6 +30,9 @@ SETTINGS = {
     for what in ("DEFAULT", "REGISTER", "LOGIN", "SALES", "BUY_ACCOUNT", "BUY_ADDRESS")
 }
 """All come from one address here, so the limits are out of reach. They are counted all the same."""
+
+PATIENT = 30.0
+"""Seconds that what is seeded may wait for the ledger: the order worker takes much of the machine meanwhile."""
 
 LASTS = 12 * 3600
 POLL = 0.01
@@ -66,7 +69,7 @@ class Stage:
             stack.callback(self._output.close)
             self._services = Services(servers, self._guard, self._output)
             self._log = servers.subfolder("log") / "web.log"
-            self.inside = Shop(_config(self.local))
+            self.inside = Shop(replace(_config(self.local), send_timeout=PATIENT))
             stack.callback(self.inside.close)
             until(self.inside.is_open, 60, "the shop's ledger was not applied")
             self._held = stack.pop_all()
