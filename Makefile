@@ -13,7 +13,7 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo flask kafka test test-kafka chaos lint format types translations screenshots requirements clean
+.PHONY: help run demo flask kafka test test-kafka chaos bench lint format types translations screenshots requirements clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -39,6 +39,9 @@ test-kafka: $(TESTS) ## run the integration tests on real Apache Kafka (BROKERS=
 
 chaos: $(TESTS) ## kill, stop and rob every process under load, then count (20 minutes; ARGS="--help" tells more)
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+bench: $(TESTS) ## measure how fast the shop is, into docs/performance.md (20 minutes; ARGS="--help" tells more)
+	@$(BIN)/python -m bench $(ARGS)
 
 screenshots: $(TESTS) ## see every page in every state: into docs/img and docs/pages.md (ARGS="order home" for some)
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
