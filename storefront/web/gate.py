@@ -69,6 +69,7 @@ class Gate:
         self._through: WSGIApplication = app.wsgi_app
         self._shop = shop
         self._tally = Tally(shop.config)
+        self._claims = lru_cache(tokens.REMEMBERED)(self._read_claims)
         self._forms: dict[tuple[str, ...], tuple[Asker | None, float]] = {}
         self._refusals: dict[tuple[type[Refused], str], Answer] = {}
         self._way_back = lru_cache(ANSWERS)(self._make_way_back)
@@ -125,10 +126,25 @@ class Gate:
             return None
         key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
         try:
-            claims = tokens.read(_token(environ.get("HTTP_AUTHORIZATION", ""), body), self._shop.config.secret)
+            claims = self._claims(environ.get("HTTP_AUTHORIZATION", ""), body)
         except Refused:
             return None
-        return Asker(claims.account, key, is_program=True) if len(key) <= buying.LONGEST_KEY else None
+        if time.time() >= claims.expires or len(key) > buying.LONGEST_KEY:
+            return None
+        return Asker(claims.account, key, is_program=True)
+
+    def _read_claims(self, authorization: str, body: bytes) -> tokens.Claims:
+        """What the one token of a request claims that holds nothing else. Raises a refusal where it doesn't.
+
+        It is remembered by the request's very bytes, so that who asks again and again costs next to nothing.
+        """
+        scheme, _, bearer = authorization.partition(" ")
+        given = {bearer.strip()} if scheme.lower() == "bearer" else set()
+        fields = faces.read_json(body) if body else {}
+        given |= {token for name, token in fields.items() if name == "token" and isinstance(token, str)}
+        if len(given) != 1 or len(fields) > ("token" in fields):
+            raise errors.InvalidToken
+        return tokens.read(given.pop(), self._shop.config.secret)
 
     def _sender(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
         """Who sends a form. Flask judges it, once; the same form sent again within a minute is known."""
@@ -199,17 +215,6 @@ def _body(environ: "WSGIEnvironment") -> bytes | None:
     body = environ["wsgi.input"].read(int(length)) if length != "0" else b""
     environ["wsgi.input"] = BytesIO(body)
     return bytes(body)
-
-
-def _token(authorization: str, body: bytes) -> str:
-    """The one token of a request that holds nothing else. Raises a refusal where it doesn't, of whatever kind."""
-    scheme, _, bearer = authorization.partition(" ")
-    given = [bearer.strip()] if scheme.lower() == "bearer" else []
-    fields = faces.read_json(body) if body else {}
-    given += [token for name, token in fields.items() if name == "token" and isinstance(token, str)]
-    if len(set(given)) != 1 or len(fields) > ("token" in fields):
-        raise errors.InvalidToken
-    return given[0]
 
 
 def _with_retry_after(answer: Answer, seconds: int) -> Answer:

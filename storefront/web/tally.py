@@ -9,14 +9,15 @@ import math
 import threading
 import time
 from dataclasses import dataclass
-from typing import cast
+from functools import cached_property
+from itertools import islice
 
 from limits import RateLimitItem, parse_many
 from limits.storage import RedisStorage
-from redis import Redis
 from redis.exceptions import RedisError
 
 from storefront.config import Config
+from storefront.stores.scripts import Scripts
 from storefront.web.limits import limiter
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ EVERY = 0.1
 
 MOST = 100_000
 """Counts that are kept, at a time."""
+
+ROW = 1000
+"""Counts that are told in one call, during which Redis does nothing else."""
 
 
 @dataclass(slots=True)
@@ -44,9 +48,13 @@ class Tally:
     """Counts. Threads may share it: a count that two of them raise at once may miss one."""
 
     def __init__(self, config: Config) -> None:
-        self._by_account = parse_many(config.limit_buy_account)
-        self._by_address = parse_many(config.limit_buy_address)
-        self._counts: dict[tuple[str, RateLimitItem], _Count] = {}
+        by_account, by_address = parse_many(config.limit_buy_account), parse_many(config.limit_buy_address)
+        self._limits: list[RateLimitItem] = [*by_account, *by_address]
+        self._accounts = [(number, limit.amount, limit.get_expiry()) for number, limit in enumerate(by_account)]
+        self._addresses = [
+            (number, limit.amount, limit.get_expiry()) for number, limit in enumerate(by_address, len(by_account))
+        ]
+        self._counts: dict[tuple[str, int], _Count] = {}
         self._telling = threading.Lock()
         self._told = 0.0
 
@@ -58,41 +66,49 @@ class Tally:
                 self._tell(now)
             finally:
                 self._telling.release()
-        over = [self._over(account, limit, now) for limit in self._by_account]
-        over += [self._over(address, limit, now) for limit in self._by_address]
-        return math.ceil(max(over))
+        wait = 0.0
+        for who, limits in ((account, self._accounts), (address, self._addresses)):
+            for number, amount, expiry in limits:
+                count = self._counts.get((who, number))
+                if count is None or now >= count.ends:
+                    count = self._counts[who, number] = _Count(now + expiry)
+                count.untold += 1
+                if count.told + count.untold > amount:
+                    wait = max(wait, count.ends - now, 0.001)
+        return math.ceil(wait)
 
-    def _over(self, who: str, limit: RateLimitItem, now: float) -> float:
-        """Count one request within one limit. Returns the seconds until it opens again, 0 if it is open."""
-        count = self._counts.get((who, limit))
-        if count is None or now >= count.ends:
-            count = self._counts[who, limit] = _Count(now + limit.get_expiry())
-        count.untold += 1
-        return max(count.ends - now, 0.001) if count.told + count.untold > limit.amount else 0
+    @cached_property
+    def _scripts(self) -> Scripts | None:
+        """The scripts on the limits' Redis; None if they aren't in Redis."""
+        storage = limiter.storage
+        return Scripts(storage.storage) if isinstance(storage, RedisStorage) else None
 
     def _tell(self, now: float) -> None:
         self._told = now
         counts = list(self._counts.items())
         worth = []
-        for (who, limit), count in counts:
+        for whose, count in counts:
             if now >= count.ends or len(counts) > MOST:
-                self._counts.pop((who, limit), None)
+                self._counts.pop(whose, None)
             elif count.untold and count.told + count.untold > 1:
-                worth.append((who, limit, count))
-        storage = limiter.storage
-        if not worth or not isinstance(storage, RedisStorage):
-            return
-        pipeline = cast("Redis", storage.get_connection()).pipeline(transaction=False)
-        numbers = [count.untold for _, _, count in worth]
-        for (who, limit, _), number in zip(worth, numbers, strict=True):
-            key = storage.prefixed_key(limit.key_for(who, SCOPE))
-            storage.lua_incr_expire([key], [limit.get_expiry(), number], client=pipeline)
-            pipeline.pttl(key)
+                worth.append((*whose, count))
+        waiting = iter(worth)
         try:
-            answers = pipeline.execute()
+            while row := list(islice(waiting, ROW)):
+                self._tell_row(row, now)
         except RedisError as fault:
             log.warning("the limits' Redis does not answer; this process counts by itself: %s", fault)
+
+    def _tell_row(self, row: list[tuple[str, int, _Count]], now: float) -> None:
+        storage = limiter.storage
+        if self._scripts is None or not isinstance(storage, RedisStorage):
             return
-        for (_, _, count), number, told, left in zip(worth, numbers, answers[::2], answers[1::2], strict=True):
-            count.told, count.untold = told, count.untold - number
+        counters, numbers = [], []
+        for who, number, count in row:
+            limit = self._limits[number]
+            counters.append(storage.prefixed_key(limit.key_for(who, SCOPE)))
+            numbers += [count.untold, limit.get_expiry()]
+        told = self._scripts.run("tell", counters, numbers)
+        for (_, _, count), number, so_many, left in zip(row, numbers[::2], told[::2], told[1::2], strict=True):
+            count.told, count.untold = so_many, count.untold - number
             count.ends = now + left / 1000
