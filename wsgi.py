@@ -8,6 +8,7 @@ import threading
 from storefront import create_app
 from storefront.config import BadConfig, from_environment
 from storefront.services import warming
+from storefront.web import pinning
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it, the shop says in a sentence of its own
 
@@ -17,5 +18,8 @@ except BadConfig as fault:
     sys.exit(f"The shop does not start: {fault}")
 
 if "FLASK_RUN_FROM_CLI" not in os.environ:  # the shop's commands sell nothing
+    shop = app.extensions["shop"]
+    if shop.config.pin:
+        pinning.pin()
     # In a thread: a web process whose Redis or broker is away starts all the same.
-    threading.Thread(target=warming.warm, args=[app.extensions["shop"]], name="warming", daemon=True).start()
+    threading.Thread(target=warming.warm, args=[shop], name="warming", daemon=True).start()

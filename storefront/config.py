@@ -39,6 +39,7 @@ class Config:
     password_memory: int = 64  # MiB a hash: RFC 9106, the second recommended option
     send_timeout: float = 2.0
     gate: bool = True
+    pin: bool = True
     limit_default: str = "1200/minute"
     limit_register: str = "30/minute"
     limit_login: str = "10/minute"
@@ -125,6 +126,7 @@ def from_environment() -> Config:
             password_memory=env.int("PASSWORD_MEMORY", Config.password_memory, validate=positive),
             send_timeout=env.float("SEND_TIMEOUT", Config.send_timeout, validate=validate.Range(min=0.1, max=30)),
             gate=env.bool("GATE", Config.gate),
+            pin=env.bool("PIN", Config.pin),
             limit_default=_limit(env, "LIMIT_DEFAULT", Config.limit_default),
             limit_register=_limit(env, "LIMIT_REGISTER", Config.limit_register),
             limit_login=_limit(env, "LIMIT_LOGIN", Config.limit_login),

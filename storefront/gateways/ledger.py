@@ -26,9 +26,10 @@ ORDERS, ACCOUNTS = "orders", "accounts"
 PROBE_EVERY = 1.0
 """Seconds between two attempts to reach a ledger that is known to be down."""
 
-NAP = 0.01
-"""Seconds between two looks for new lines. The consumer's own waiting asks a broker that doesn't hold fetches back (the
-embedded one) again at once, and takes a third of a core."""
+NAP, LONG_NAP, QUIET = 0.01, 0.04, 5.0
+"""Seconds between two looks for new lines, the longer one after so many without any: a look takes a thousandth of a
+second of a core. The consumer's own waiting asks a broker that doesn't hold fetches back (the embedded one) again at
+once, and takes a third of a core."""
 
 HELD_BACK_MS = 50
 """Milliseconds that a broker may hold a fetch back for want of lines. A seek waits for the fetch that is held, and the
@@ -236,6 +237,7 @@ class Reader:
 
     def __init__(self, servers: list[str], prefix: str) -> None:
         self._prefix = prefix
+        self._came = 0.0
         self._consumer = KafkaConsumer(
             bootstrap_servers=servers,
             enable_auto_commit=False,
@@ -279,11 +281,13 @@ class Reader:
         deadline = time.monotonic() + timeout
         try:
             while not (polled := self._consumer.poll(timeout_ms=0, max_records=most)):
-                if time.monotonic() >= deadline:
+                now = time.monotonic()
+                if now >= deadline:
                     return
-                time.sleep(NAP)
+                time.sleep(NAP if now - self._came < QUIET else LONG_NAP)
         except KafkaError as fault:
             raise LedgerDown from fault
+        self._came = time.monotonic()
         for source, messages in polled.items():
             topic = source.topic.removeprefix(self._prefix)
             yield (

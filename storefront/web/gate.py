@@ -7,10 +7,9 @@ made by Flask itself, once each. Whatever it isn't sure of goes through.
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Flask, Response, request, session
 from flask_wtf.csrf import CSRFError
@@ -43,8 +42,7 @@ ANSWERS = 4096
 Headers = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(NamedTuple):
     """Who presses the button: an account, with the key that makes a repeat harmless, if there is one."""
 
     account: str
@@ -52,8 +50,7 @@ class Asker:
     is_program: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A ready-made answer."""
 
     status: str
