@@ -8,6 +8,7 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 SCOPE = "buying.buy"
 """How Flask-Limiter names what these limits are about: the endpoint."""
+
+SOMEBODY = "<somebody>"
+"""Stands in a counter's name for whose it is."""
 
 EVERY = 0.1
 """Seconds between two rounds."""
@@ -78,6 +82,13 @@ class Tally:
         return math.ceil(wait)
 
     @cached_property
+    def _names(self) -> list[str]:
+        """What the storage calls each limit's counter, for SOMEBODY."""
+        storage = limiter.storage
+        prefixed: Callable[[str], str] = getattr(storage, "prefixed_key", str)  # what isn't in Redis has no prefix
+        return [prefixed(limit.key_for(SOMEBODY, SCOPE)) for limit in self._limits]
+
+    @cached_property
     def _scripts(self) -> Scripts | None:
         """The scripts on the limits' Redis; None if they aren't in Redis."""
         storage = limiter.storage
@@ -100,14 +111,12 @@ class Tally:
             log.warning("the limits' Redis does not answer; this process counts by itself: %s", fault)
 
     def _tell_row(self, row: list[tuple[str, int, _Count]], now: float) -> None:
-        storage = limiter.storage
-        if self._scripts is None or not isinstance(storage, RedisStorage):
+        if self._scripts is None:
             return
         counters, numbers = [], []
         for who, number, count in row:
-            limit = self._limits[number]
-            counters.append(storage.prefixed_key(limit.key_for(who, SCOPE)))
-            numbers += [count.untold, limit.get_expiry()]
+            counters.append(self._names[number].replace(SOMEBODY, who))
+            numbers += [count.untold, self._limits[number].get_expiry()]
         told = self._scripts.run("tell", counters, numbers)
         for (_, _, count), number, so_many, left in zip(row, numbers[::2], told[::2], told[1::2], strict=True):
             count.told, count.untold = so_many, count.untold - number
