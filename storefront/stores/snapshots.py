@@ -77,8 +77,7 @@ class Snapshots:
         self._products: dict[str, _Looked] = {}
         self._reading = threading.Lock()
         self._read = self._outdated = -1.0
-        self.gone: frozenset[str] = frozenset()
-        """Ids that are no accounts any more."""
+        self._gone: frozenset[str] | None = None
 
     def of(self, product: str) -> Snapshot | None:
         """The newest sale of a product as it was a moment ago, or None where nothing is known of it (yet)."""
@@ -91,6 +90,10 @@ class Snapshots:
             return None
         looked.asked = now
         return looked.snapshot
+
+    def gone(self) -> frozenset[str] | None:
+        """The ids that were no accounts any more a moment ago, or None where that isn't known."""
+        return self._gone if self._is_fresh(time.monotonic()) or self._read_anew() else None
 
     def outdate(self) -> None:
         """Something was changed through this process: what was read before no longer counts."""
@@ -126,6 +129,7 @@ class Snapshots:
             log.warning("no snapshots, Redis does not answer: %s", fault)
             for looked in self._products.values():
                 looked.snapshot = None
+            self._gone = None
             self._read = began  # nobody need wait for Redis again so soon
         finally:
             self._reading.release()
@@ -133,7 +137,7 @@ class Snapshots:
 
     def _read_all(self, began: float) -> None:
         products = {name: one for name, one in list(self._products.items()) if began - one.asked < KEPT}
-        (gone_count, *told), ended = self._ask(products), time.monotonic()
+        ((count, *gone), *told), ended = self._ask(products), time.monotonic()
         for number, (name, looked) in enumerate(products.items()):
             sale, gauge = told[2 * number : 2 * number + 2]
             looked.snapshot = self._snapshot(looked, gauge, began, ended) if sale and sale == looked.sale else None
@@ -143,17 +147,17 @@ class Snapshots:
         for name in self._products.keys() - products.keys():
             if began - self._products[name].asked >= KEPT:
                 self._products.pop(name)
-        if gone_count != len(self.gone):
-            self.gone = frozenset(map(str, self._memory.redis.hkeys(keys.ACCOUNTS_GONE)))
+        if count < 0 or gone:
+            self._gone = frozenset(gone[0]) if gone else None
         self._read = began
 
     def _ask(self, products: dict[str, _Looked]) -> list[Any]:
-        """How many accounts are gone; and of each product the newest sale's id, and a gauge of the one known before."""
-        scripts = self._memory.scripts
+        """Which accounts are gone; and of each product the newest sale's id, and a gauge of the one known before."""
+        scripts, known = self._memory.scripts, -1 if self._gone is None else len(self._gone)
 
         def send() -> list[Any]:
             pipeline = self._memory.redis.pipeline(transaction=False)
-            pipeline.hlen(keys.ACCOUNTS_GONE)
+            pipeline.evalsha(scripts.sha("gone"), 2, keys.ACCOUNTS, keys.ACCOUNTS_GONE, known)
             for name, looked in products.items():
                 pipeline.get(keys.product(name))
                 sale = looked.sale or ""
@@ -161,7 +165,7 @@ class Snapshots:
                 pipeline.evalsha(scripts.sha("gauge"), 2, keys.sale(sale), keys.buyers(sale), mark, MOST_BUYERS)
             return pipeline.execute()
 
-        return scripts.with_sources(send, {"gauge"})
+        return scripts.with_sources(send, {"gone", "gauge"})
 
     def _snapshot(self, looked: _Looked, gauge: list[Any], began: float, ended: float) -> Snapshot | None:
         if not gauge or looked.sale is None:

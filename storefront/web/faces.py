@@ -76,6 +76,12 @@ def shop() -> Shop:
 
 def is_program() -> bool:
     """Whether the caller wants JSON."""
+    if "is_program" not in g:
+        g.is_program = _is_program()
+    return bool(g.is_program)
+
+
+def _is_program() -> bool:
     if request.method not in ("GET", "HEAD"):
         if request.mimetype:
             return request.mimetype not in FORM_TYPES

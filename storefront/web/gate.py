@@ -1,8 +1,8 @@
 """The gate: a small WSGI layer in front of Flask that answers a purchase with a no in microseconds, where it is sure.
 
 It knows how the sales stood a moment ago (``stores/snapshots.py``), remembers who showed a genuine token or form, and
-counts its answers for the limits (``tally.py``). It can only refuse, and says what Flask would say: the answers are
-made by Flask itself, once each. Whatever it isn't sure of goes through.
+counts for the limits (``tally.py``). It can only refuse, and says what Flask would say: the answers are made by Flask
+itself, once each. Whatever it isn't sure of goes through.
 """
 
 import time
@@ -23,6 +23,7 @@ from storefront.services import tokens
 from storefront.shop import Shop
 from storefront.stores.snapshots import Snapshot
 from storefront.web import buying, faces
+from storefront.web.limits import COUNTED
 from storefront.web.tally import Tally
 
 if TYPE_CHECKING:
@@ -84,20 +85,35 @@ class Gate:
         return self._through(environ, start_response)
 
     def _no(self, environ: "WSGIEnvironment") -> Answer | None:
-        """The refusal of a purchase, or None where it isn't sure."""
+        """The refusal of a purchase, or None where it isn't sure.
+
+        A program's purchase is counted for its limits here, so Flask needn't.
+        """
         product = _product(environ["PATH_INFO"])
         snapshot = self._shop.snapshots.of(product) if product else None
         refusal = snapshot.refusal() if snapshot else None
-        if product is None or snapshot is None or refusal is None:
+        if refusal is None and _kind(environ) in faces.FORM_TYPES:
             return None
-        asker = self._asker(environ)
-        if asker is None or asker.account in self._shop.snapshots.gone or self._may_hold(snapshot, refusal, asker):
+        asker, gone = self._asker(environ), self._shop.snapshots.gone()
+        if product is None or asker is None or gone is None or asker.account in gone:
             return None
-        wait = self._tally.seconds_to_wait(asker.account, environ.get("REMOTE_ADDR") or "127.0.0.1")
-        if not asker.is_program:
-            return None if wait else self._way_back(product)
-        answer = self._refusal(errors.TooFast if wait else refusal, environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-        return _with_retry_after(answer, wait) if wait else answer
+        if snapshot is None or refusal is None or self._may_hold(snapshot, refusal, asker):
+            return self._counted(environ, asker) if asker.is_program else None
+        if asker.is_program:
+            accepted = environ.get("HTTP_ACCEPT_LANGUAGE", "")
+            return self._counted(environ, asker) or self._refusal(refusal, accepted)
+        return None if self._wait(environ, asker) else self._way_back(product)
+
+    def _wait(self, environ: "WSGIEnvironment", asker: Asker) -> int:
+        """Count a request. Returns after how many seconds the asker may ask again, 0 if they may now."""
+        return self._tally.seconds_to_wait(asker.account, environ.get("REMOTE_ADDR") or "127.0.0.1")
+
+    def _counted(self, environ: "WSGIEnvironment", asker: Asker) -> Answer | None:
+        """Count a program's request for good. Returns what it is told if it asks too often."""
+        environ[COUNTED] = True
+        wait = self._wait(environ, asker)
+        answer = self._refusal(errors.TooFast, environ.get("HTTP_ACCEPT_LANGUAGE", "")) if wait else None
+        return answer and Answer(answer.status, [*answer.headers, ("Retry-After", str(wait))], answer.body)
 
     def _may_hold(self, snapshot: Snapshot, refusal: type[Refused], asker: Asker) -> bool:
         """Whether the asker holds a unit, or repeats a purchase: they are told something else."""
@@ -116,7 +132,7 @@ class Gate:
         body = _body(environ)
         if body is None or environ.get("SCRIPT_NAME"):
             return None
-        kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        kind = _kind(environ)
         if kind in faces.FORM_TYPES:
             return self._sender(environ, body)
         if "HTTP_COOKIE" in environ or kind not in ("application/json", "") or bool(body) != bool(kind):
@@ -204,6 +220,11 @@ def _product(path: str) -> str | None:
         return None
 
 
+def _kind(environ: "WSGIEnvironment") -> str:
+    """The body's media type."""
+    return str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+
+
 def _body(environ: "WSGIEnvironment") -> bytes | None:
     """The request's body, left to be read again; None for one that is long or has no length."""
     length = environ.get("CONTENT_LENGTH") or "0"
@@ -212,10 +233,6 @@ def _body(environ: "WSGIEnvironment") -> bytes | None:
     body = environ["wsgi.input"].read(int(length)) if length != "0" else b""
     environ["wsgi.input"] = BytesIO(body)
     return bytes(body)
-
-
-def _with_retry_after(answer: Answer, seconds: int) -> Answer:
-    return Answer(answer.status, [*answer.headers, ("Retry-After", str(seconds))], answer.body)
 
 
 def init_app(app: Flask, shop: Shop) -> None:

@@ -17,6 +17,14 @@ from storefront.stores.scripts import Scripts
 
 limiter = Limiter(key_func=get_remote_address)
 
+COUNTED = "storefront.counted"
+"""Stands in the WSGI environment of a request that the gate counted for its limits."""
+
+
+@limiter.request_filter
+def _is_counted() -> bool:
+    return COUNTED in request.environ
+
 
 class CountedTogether(FixedWindowRateLimiter):
     """The library's fixed windows, but all limits of a view are counted in one round trip, at the first asked about."""

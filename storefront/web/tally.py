@@ -1,4 +1,4 @@
-"""What the gate counts for the limits of buying, so that who floods it is limited as in Flask.
+"""What the gate counts for the limits of buying, by the same limits and in the same places as Flask-Limiter.
 
 Each process counts by itself and tells Flask-Limiter's storage ten times a second, where Flask's own counts stand; what
 comes back are the counts of all. A shopper's only request within a window isn't worth telling.
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 SCOPE = "buying.buy"
 """How Flask-Limiter names what these limits are about: the endpoint."""
 
+ACCOUNT, ADDRESS = 0, 1
+
 SOMEBODY = "<somebody>"
 """Stands in a counter's name for whose it is."""
 
@@ -52,34 +54,35 @@ class Tally:
     """Counts. Threads may share it: a count that two of them raise at once may miss one."""
 
     def __init__(self, config: Config) -> None:
-        by_account, by_address = parse_many(config.limit_buy_account), parse_many(config.limit_buy_address)
-        self._limits: list[RateLimitItem] = [*by_account, *by_address]
-        self._accounts = [(number, limit.amount, limit.get_expiry()) for number, limit in enumerate(by_account)]
-        self._addresses = [
-            (number, limit.amount, limit.get_expiry()) for number, limit in enumerate(by_address, len(by_account))
+        by_account = [(limit, ACCOUNT) for limit in parse_many(config.limit_buy_account)]
+        by_address = [(limit, ADDRESS) for limit in parse_many(config.limit_buy_address)]
+        ordered = sorted(by_account + by_address, key=lambda one: one[0])  # as Flask-Limiter asks them
+        self._limits: list[RateLimitItem] = [limit for limit, _ in ordered]
+        self._asked = [
+            (number, whose, limit.amount, limit.get_expiry()) for number, (limit, whose) in enumerate(ordered)
         ]
         self._counts: dict[tuple[str, int], _Count] = {}
         self._telling = threading.Lock()
         self._told = 0.0
 
     def seconds_to_wait(self, account: str, address: str) -> int:
-        """Count one request. Returns after how many seconds the asker may ask again, 0 if they may now."""
+        """Count one request, up to the first limit that is over. Returns the seconds until that opens again, else 0."""
         now = time.monotonic()
         if now - self._told >= EVERY and self._telling.acquire(blocking=False):
             try:
                 self._tell(now)
             finally:
                 self._telling.release()
-        wait = 0.0
-        for who, limits in ((account, self._accounts), (address, self._addresses)):
-            for number, amount, expiry in limits:
-                count = self._counts.get((who, number))
-                if count is None or now >= count.ends:
-                    count = self._counts[who, number] = _Count(now + expiry)
-                count.untold += 1
-                if count.told + count.untold > amount:
-                    wait = max(wait, count.ends - now, 0.001)
-        return math.ceil(wait)
+        askers = (account, address)
+        for number, whose, amount, expiry in self._asked:
+            who = askers[whose]
+            count = self._counts.get((who, number))
+            if count is None or now >= count.ends:
+                count = self._counts[who, number] = _Count(now + expiry)
+            count.untold += 1
+            if count.told + count.untold > amount:
+                return max(1, math.ceil(count.ends - now))
+        return 0
 
     @cached_property
     def _names(self) -> list[str]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from urllib.parse import quote
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -31,10 +32,11 @@ class Crowd:
         ).status_code
 
 
+@pytest.mark.parametrize("gate", [True, False])
 def test_either_limit_refuses_by_itself(
-    app_with: Callable[..., Flask], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+    app_with: Callable[..., Flask], somebody: Callable[..., Account], a_sale: Callable[..., Sale], gate: bool
 ) -> None:
-    app = app_with(limit_buy_account="2/day", limit_buy_address="3/day")
+    app = app_with(limit_buy_account="2/day", limit_buy_address="3/day", gate=gate)
     crowd, one, other = Crowd(app, a_sale(num=9, limit=9)), somebody(), somebody()
     assert [crowd.buys(one, address) for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3")] == [200, 200, 429]
     assert [crowd.buys(other, "192.0.2.1") for _ in range(3)] == [200, 200, 429]
@@ -42,19 +44,21 @@ def test_either_limit_refuses_by_itself(
     assert [crowd.buys(third, "192.0.2.1") for _ in range(2)] == [429, 429]
 
 
+@pytest.mark.parametrize("gate", [True, False])
 def test_what_one_limit_refuses_the_other_does_not_count(
-    app_with: Callable[..., Flask], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+    app_with: Callable[..., Flask], somebody: Callable[..., Account], a_sale: Callable[..., Sale], gate: bool
 ) -> None:
-    app = app_with(limit_buy_account="2/day", limit_buy_address="1/day")
+    app = app_with(limit_buy_account="2/day", limit_buy_address="1/day", gate=gate)
     crowd, shopper = Crowd(app, a_sale(num=9, limit=9)), somebody()
     assert [crowd.buys(shopper, "192.0.2.5") for _ in range(5)] == [200, 429, 429, 429, 429]
     assert crowd.buys(shopper, "192.0.2.6") == 200
 
 
-def test_both_are_counted_in_one_round_trip(
+def test_without_a_gate_both_are_counted_in_one_round_trip(
     config: Config, app_with: Callable[..., Flask], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
 ) -> None:
-    crowd, shopper = Crowd(app_with(limit_buy_account="7/day", limit_buy_address="8/day"), a_sale()), somebody()
+    app = app_with(limit_buy_account="7/day", limit_buy_address="8/day", gate=False)
+    crowd, shopper = Crowd(app, a_sale()), somebody()
     with connect(config.limiter_url, decode_responses=True) as counts, counts.monitor() as monitor:
         assert crowd.buys(shopper, "192.0.2.7") == 200
         counts.echo("that was all")
