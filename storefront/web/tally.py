@@ -56,7 +56,7 @@ class Tally:
     def __init__(self, config: Config) -> None:
         by_account = [(limit, ACCOUNT) for limit in parse_many(config.limit_buy_account)]
         by_address = [(limit, ADDRESS) for limit in parse_many(config.limit_buy_address)]
-        ordered = sorted(by_account + by_address, key=lambda one: one[0])  # as Flask-Limiter asks them
+        ordered = sorted(by_address + by_account, key=lambda one: one[0])  # as Flask-Limiter asks them
         self._limits: list[RateLimitItem] = [limit for limit, _ in ordered]
         self._asked = [
             (number, whose, limit.amount, limit.get_expiry()) for number, (limit, whose) in enumerate(ordered)
