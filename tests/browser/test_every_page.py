@@ -262,7 +262,7 @@ def doors(config: Config, shop: Shop, real_shop: LocalShop) -> Iterator[dict[str
     """Addresses: the shop's own, and those of two that refuse: one lets nobody log in twice, one has no Redis."""
     refusing = {
         "strict": replace(config, limit_login="1/hour"),
-        "shut": replace(config, redis_url="redis://127.0.0.1:9/0", limiter_url="redis://127.0.0.1:9/1"),
+        "shut": replace(config, redis_url="redis://127.0.0.1:9/0"),  # one limiter serves both, so its Redis stays
     }
     apps = {name: create_app(changed) for name, changed in refusing.items()}
     servers = {name: make_server("127.0.0.1", 0, app, threaded=True) for name, app in apps.items()}
