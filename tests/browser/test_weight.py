@@ -1,6 +1,5 @@
 """Light pages that stand still, on a phone in a slow network; and product pictures that fit it."""
 
-import os
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -18,10 +17,8 @@ from tests.conftest import eventually, unique
 
 MOST_BYTES = 60_000
 FIRST_PAINT = 1000  # ms
-TRIES = 8
+TRIES = 12
 """The best of so many tries counts: other work on the machine only ever makes a page later."""
-BUSY = 4
-"""Load of a core above which a page that was late in every try proves nothing."""
 
 SLOW_NETWORK = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}
 SLOW_PHONE = {"rate": 4}
@@ -83,8 +80,6 @@ def test_a_page_is_light_and_soon_seen_on_a_slow_phone(visitor: Visitor, dozen: 
         page.close()
         assert came < MOST_BYTES
         paints.append(painted)
-    if min(paints) >= FIRST_PAINT and os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
-        pytest.skip(f"first paint after {min(paints):.0f} ms at best, on a machine too busy to tell")
     assert min(paints) < FIRST_PAINT
 
 
