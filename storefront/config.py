@@ -39,7 +39,7 @@ class Config:
     password_memory: int = 64  # MiB a hash: RFC 9106, the second recommended option
     send_timeout: float = 2.0
     gate: bool = True
-    pin: bool = True
+    pin: bool = False
     limit_default: str = "1200/minute"
     limit_register: str = "30/minute"
     limit_login: str = "10/minute"

@@ -14,6 +14,7 @@ SECRET = "STOREFRONT_SECRET"  # noqa: S105 - a name, not a secret
 PICTURES = "STOREFRONT_PICTURES"
 SALES_OPEN_TO = "STOREFRONT_SALES_OPEN_TO"
 INSECURE_COOKIES = "STOREFRONT_INSECURE_COOKIES"
+PIN = "STOREFRONT_PIN"
 
 
 def of_shop(environment: Mapping[str, str]) -> dict[str, str]:

@@ -127,7 +127,7 @@ class LocalShop:
         self, services: Services, folder: DataFolder, real_redis: str | None, real_kafka: str | None
     ) -> None:
         made: dict[str, Process] = {}
-        own: dict[str, str] = settings.for_loopback() if self.host in LOOPBACKS else {}
+        own: dict[str, str] = {settings.PIN: "1"} | (settings.for_loopback() if self.host in LOOPBACKS else {})
         if settings.value_of(self._given, settings.SECRET) is None:
             own[settings.SECRET] = folder.secret()
         if settings.value_of(self._given, settings.PICTURES) is None:

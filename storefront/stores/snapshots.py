@@ -127,10 +127,10 @@ class Snapshots:
                 self._read_all(began)
         except RedisError as fault:
             log.warning("no snapshots, Redis does not answer: %s", fault)
-            for looked in self._products.values():
+            for looked in list(self._products.values()):
                 looked.snapshot = None
             self._gone = None
-            self._read = began  # nobody need wait for Redis again so soon
+            self._read = time.monotonic()  # nobody need wait for Redis again so soon
         finally:
             self._reading.release()
         return self._is_fresh(time.monotonic())

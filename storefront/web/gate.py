@@ -8,8 +8,9 @@ itself, once each. Whatever it isn't sure of goes through.
 import time
 from collections.abc import Iterable
 from functools import lru_cache
+from hashlib import blake2b
 from io import BytesIO
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from flask import Flask, Response, request, session
 from flask_wtf.csrf import CSRFError
@@ -30,16 +31,24 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 BUYING = "/miaosha/"
-LARGEST = 16 * 1024
-"""Bytes of a body that the gate looks into."""
+LARGEST = 2048
+"""Bytes of a body, and of what else is remembered, that the gate looks at: what is longer is no ordinary purchase."""
 
 FORMS = 20_000
 FORMS_FRESH = 60.0
-"""How many forms that were found genuine are remembered, and for how many seconds."""
+"""How many forms are remembered, genuine or not, and for how many seconds."""
 
-ANSWERS = 4096
+ANSWERS = 1024
 """How many product names and languages are remembered."""
 
+JUDGED_BY = (
+    "HTTP_COOKIE", "CONTENT_TYPE", "HTTP_REFERER", "HTTP_HOST", "wsgi.url_scheme", "HTTP_X_CSRFTOKEN",
+    "HTTP_X_CSRF_TOKEN",
+)  # fmt: skip
+"""By what Flask judges a form, besides its body."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 Headers = list[tuple[str, str]]
 
 
@@ -67,8 +76,8 @@ class Gate:
         self._through: WSGIApplication = app.wsgi_app
         self._shop = shop
         self._tally = Tally(shop.config)
-        self._claims = lru_cache(tokens.REMEMBERED)(self._read_claims)
-        self._forms: dict[tuple[str, ...], tuple[Asker | None, float]] = {}
+        self._claims: dict[bytes, tokens.Claims] = {}
+        self._forms: dict[bytes, tuple[Asker | None, float]] = {}
         self._refusals: dict[tuple[type[Refused], str], Answer] = {}
         self._way_back = lru_cache(ANSWERS)(self._make_way_back)
 
@@ -80,16 +89,17 @@ class Gate:
                 self._shop.snapshots.outdate()  # whoever cancels an order may buy again at once
                 return done
             if answer := self._no(environ):
-                start_response(answer.status, answer.headers)
+                start_response(answer.status, [*answer.headers])
                 return [answer.body]
         return self._through(environ, start_response)
 
     def _no(self, environ: "WSGIEnvironment") -> Answer | None:
         """The refusal of a purchase, or None where it isn't sure.
 
-        A program's purchase is counted for its limits here, so Flask needn't.
+        A program's purchase that goes through is counted for its limits here, so Flask needn't.
         """
-        product = _product(environ["PATH_INFO"])
+        path = environ["PATH_INFO"]
+        product = _product(path) if len(path) <= LARGEST else None
         snapshot = self._shop.snapshots.of(product) if product else None
         refusal = snapshot.refusal() if snapshot else None
         if refusal is None and _kind(environ) in faces.FORM_TYPES:
@@ -98,20 +108,17 @@ class Gate:
         if product is None or asker is None or gone is None or asker.account in gone:
             return None
         if snapshot is None or refusal is None or self._may_hold(snapshot, refusal, asker):
-            return self._counted(environ, asker) if asker.is_program else None
+            if not asker.is_program:
+                return None
+            environ[COUNTED] = True
+            return self._too_fast(environ, self._tally.count_for_all(asker.account, _address(environ)))
+        wait = self._tally.count(asker.account, _address(environ))
         if asker.is_program:
-            accepted = environ.get("HTTP_ACCEPT_LANGUAGE", "")
-            return self._counted(environ, asker) or self._refusal(refusal, accepted)
-        return None if self._wait(environ, asker) else self._way_back(product)
+            return self._too_fast(environ, wait) or self._refusal(refusal, environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        return None if wait else self._way_back(product)
 
-    def _wait(self, environ: "WSGIEnvironment", asker: Asker) -> int:
-        """Count a request. Returns after how many seconds the asker may ask again, 0 if they may now."""
-        return self._tally.seconds_to_wait(asker.account, environ.get("REMOTE_ADDR") or "127.0.0.1")
-
-    def _counted(self, environ: "WSGIEnvironment", asker: Asker) -> Answer | None:
-        """Count a program's request for good. Returns what it is told if it asks too often."""
-        environ[COUNTED] = True
-        wait = self._wait(environ, asker)
+    def _too_fast(self, environ: "WSGIEnvironment", wait: int) -> Answer | None:
+        """What a program is told that may ask again after ``wait`` seconds, None if at once."""
         answer = self._refusal(errors.TooFast, environ.get("HTTP_ACCEPT_LANGUAGE", "")) if wait else None
         return answer and Answer(answer.status, [*answer.headers, ("Retry-After", str(wait))], answer.body)
 
@@ -130,18 +137,22 @@ class Gate:
     def _asker(self, environ: "WSGIEnvironment") -> Asker | None:
         """Who is asking, if that is beyond doubt and nothing else is wrong with the request."""
         body = _body(environ)
-        if body is None or environ.get("SCRIPT_NAME"):
+        if body is None or environ.get("SCRIPT_NAME") or len(environ.get("HTTP_ACCEPT_LANGUAGE", "")) > LARGEST:
             return None
         kind = _kind(environ)
         if kind in faces.FORM_TYPES:
             return self._sender(environ, body)
         if "HTTP_COOKIE" in environ or kind not in ("application/json", "") or bool(body) != bool(kind):
             return None
-        key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
-        try:
-            claims = self._claims(environ.get("HTTP_AUTHORIZATION", ""), body)
-        except Refused:
-            return None
+        key, authorization = environ.get("HTTP_IDEMPOTENCY_KEY", ""), environ.get("HTTP_AUTHORIZATION", "")
+        known_by = _digest(authorization.encode(), body)
+        claims = self._claims.get(known_by)
+        if claims is None:
+            try:
+                claims = self._read_claims(authorization, body)
+            except Refused:
+                return None
+            _remember(self._claims, tokens.REMEMBERED, known_by, claims)
         if time.time() >= claims.expires or len(key) > buying.LONGEST_KEY:
             return None
         return Asker(claims.account, key, is_program=True)
@@ -154,21 +165,20 @@ class Gate:
         scheme, _, bearer = authorization.partition(" ")
         given = {bearer.strip()} if scheme.lower() == "bearer" else set()
         fields = faces.read_json(body) if body else {}
-        given |= {token for name, token in fields.items() if name == "token" and isinstance(token, str)}
-        if len(given) != 1 or len(fields) > ("token" in fields):
+        if fields.keys() - {"token"} or not isinstance(in_body := fields.get("token", ""), str):
+            raise errors.InvalidToken
+        given |= {in_body} - {""}
+        if len(given) != 1:
             raise errors.InvalidToken
         return tokens.read(given.pop(), self._shop.config.secret)
 
     def _sender(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
         """Who sends a form. Flask judges it, once; the same form sent again within a minute is known."""
-        names = ("HTTP_COOKIE", "CONTENT_TYPE", "HTTP_REFERER", "HTTP_HOST", "wsgi.url_scheme", "HTTP_X_CSRFTOKEN")
-        known_by = (*(environ.get(name, "") for name in names), body.decode("latin-1"))
+        known_by = _digest(*(environ.get(name, "").encode() for name in JUDGED_BY), body)
         sender, until = self._forms.get(known_by, (None, 0.0))
         if time.monotonic() >= until:
             sender = self._judged(environ, body)
-            if len(self._forms) >= FORMS:
-                self._forms.clear()
-            self._forms[known_by] = sender, time.monotonic() + FORMS_FRESH
+            _remember(self._forms, FORMS, known_by, (sender, time.monotonic() + FORMS_FRESH))
         return sender
 
     def _judged(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
@@ -190,9 +200,7 @@ class Gate:
         answer = self._refusals.get((refusal, accept_language))
         if answer is None:
             answer = self._make_refusal(refusal, accept_language)
-            if len(self._refusals) >= ANSWERS:
-                self._refusals.clear()
-            self._refusals[refusal, accept_language] = answer
+            _remember(self._refusals, ANSWERS, (refusal, accept_language), answer)
         return answer
 
     def _make_refusal(self, refusal: type[Refused], accept_language: str) -> Answer:
@@ -223,6 +231,23 @@ def _product(path: str) -> str | None:
 def _kind(environ: "WSGIEnvironment") -> str:
     """The body's media type."""
     return str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+
+
+def _address(environ: "WSGIEnvironment") -> str:
+    """Whence a request comes, as Flask-Limiter reads it."""
+    return environ.get("REMOTE_ADDR") or "127.0.0.1"
+
+
+def _digest(*parts: bytes) -> bytes:
+    """What stands for these bytes where they are remembered, however long they are."""
+    return blake2b(b"\0".join(parts), digest_size=16).digest()
+
+
+def _remember(known: dict[K, V], most: int, key: K, value: V) -> None:
+    """Keep a value among ``most`` others at most; too many are forgotten all at once."""
+    if len(known) >= most:
+        known.clear()
+    known[key] = value
 
 
 def _body(environ: "WSGIEnvironment") -> bytes | None:

@@ -10,7 +10,7 @@ from storefront.domain.sale import Phase, Sale
 from storefront.services import buying, overseeing, selling, waiting
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import show
-from storefront.web.faces import checked, reply, sentence_of, shop, submitted
+from storefront.web.faces import checked, is_program, reply, sentence_of, shop, submitted
 from storefront.web.forms import SaleForm
 from storefront.web.limits import by_account, limiter
 from storefront.web.who import shopper, someone
@@ -61,11 +61,11 @@ def home() -> Any:
 def sale(product: str) -> Any:
     """One sale. Whoever pressed its button in vain is sent here, and told the reason as it is now."""
     look = selling.look_at(shop(), product)
-    if "refused" in request.args and look.phase in REASONS:
-        flash(sentence_of(REASONS[look.phase]()), "refusal")
     found = look.sale
     asking = someone()
     held = buying.orders_held(shop(), asking, found.id) if asking else []
+    if "refused" in request.args and look.phase in REASONS and not held and not is_program():
+        flash(sentence_of(REASONS[look.phase]()), "refusal")
     place = waiting.place_of(shop(), asking, found) if asking and look.phase is not Phase.ENDED else None
     yours = {"your_orders": [order.id for order in held], "your_place": place}
     return reply(

@@ -1,7 +1,8 @@
 """What the gate counts for the limits of buying, by the same limits and in the same places as Flask-Limiter.
 
-Each process counts by itself and tells Flask-Limiter's storage ten times a second, where Flask's own counts stand; what
-comes back are the counts of all. A shopper's only request within a window isn't worth telling.
+A purchase that goes through is counted for all processes at once. What is refused is counted by each for itself and
+told Flask-Limiter's storage ten times a second, as soon as it is more than a small part of the limit; what comes back
+are the counts of all.
 """
 
 import logging
@@ -37,6 +38,9 @@ EVERY = 0.1
 MOST = 100_000
 """Counts that are kept, at a time."""
 
+PART = 8
+"""What a process keeps untold is less than this part of a limit, or one request."""
+
 ROW = 1000
 """Counts that are told in one call, during which Redis does nothing else."""
 
@@ -61,11 +65,12 @@ class Tally:
         self._asked = [
             (number, whose, limit.amount, limit.get_expiry()) for number, (limit, whose) in enumerate(ordered)
         ]
+        self._bounds = [bound for _, _, amount, expiry in self._asked for bound in (amount, expiry)]
         self._counts: dict[tuple[str, int], _Count] = {}
         self._telling = threading.Lock()
         self._told = 0.0
 
-    def seconds_to_wait(self, account: str, address: str) -> int:
+    def count(self, account: str, address: str) -> int:
         """Count one request, up to the first limit that is over. Returns the seconds until that opens again, else 0."""
         now = time.monotonic()
         if now - self._told >= EVERY and self._telling.acquire(blocking=False):
@@ -73,16 +78,38 @@ class Tally:
                 self._tell(now)
             finally:
                 self._telling.release()
-        askers = (account, address)
-        for number, whose, amount, expiry in self._asked:
-            who = askers[whose]
-            count = self._counts.get((who, number))
-            if count is None or now >= count.ends:
-                count = self._counts[who, number] = _Count(now + expiry)
+        for number, whose, amount, _ in self._asked:
+            count = self._of((account, address)[whose], number, now)
             count.untold += 1
             if count.told + count.untold > amount:
                 return max(1, math.ceil(count.ends - now))
         return 0
+
+    def count_for_all(self, account: str, address: str) -> int:
+        """The same, counted by all processes together, at the price of a round trip."""
+        if self._scripts is None:
+            return self.count(account, address)
+        askers = (account, address)
+        names = [self._names[number].replace(SOMEBODY, askers[whose]) for number, whose, _, _ in self._asked]
+        try:
+            told = self._scripts.run("count", names, self._bounds)
+            now = time.monotonic()
+            for (number, whose, amount, _), name, so_many in zip(self._asked, names, told, strict=False):
+                count = self._of(askers[whose], number, now)
+                count.told = so_many
+                if so_many + count.untold > amount:
+                    count.ends = now + self._scripts.run("tell", [name], [0, 1])[1] / 1000
+                    return max(1, math.ceil(count.ends - now))
+        except RedisError as fault:
+            log.warning("the limits' Redis does not answer; this process counts by itself: %s", fault)
+            return self.count(account, address)
+        return 0
+
+    def _of(self, who: str, number: int, now: float) -> _Count:
+        count = self._counts.get((who, number))
+        if count is None or now >= count.ends:
+            count = self._counts[who, number] = _Count(now + self._asked[number][3])
+        return count
 
     @cached_property
     def _names(self) -> list[str]:
@@ -104,7 +131,7 @@ class Tally:
         for whose, count in counts:
             if now >= count.ends or len(counts) > MOST:
                 self._counts.pop(whose, None)
-            elif count.untold and count.told + count.untold > 1:
+            elif count.untold > 1 and count.untold * PART >= self._asked[whose[1]][2]:
                 worth.append((*whose, count))
         waiting = iter(worth)
         try:

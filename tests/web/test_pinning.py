@@ -12,11 +12,15 @@ from tests.conftest import eventually
 
 
 @pytest.mark.parametrize(
-    ("taken", "older", "core"),
-    [([], 0, 4), ([], 1, 5), ([], 2, 4), ([4], 1, 5), ([5], 1, 4), ([4, 5], 2, 4), ([4, 4, 5], 3, 5), ([9], 0, 4)],
-)
-def test_the_core_that_fewest_have_is_taken(taken: list[int], older: int, core: int) -> None:
-    assert choice([4, 5], taken, older) == core
+    ("siblings", "others", "older", "core"),
+    [
+        ([], [], 0, 4), ([], [], 1, 5), ([], [], 2, 4),  # at once
+        ([4], [], 1, 5), ([5], [], 1, 4), ([4, 5], [], 2, 4), ([4, 4, 5], [], 3, 5), ([9], [], 0, 4),
+        ([], [4], 0, 5), ([], [4], 1, 4), ([5], [4], 1, 4), ([4], [4], 1, 5), ([4], [5, 5], 1, 5),
+    ],
+)  # fmt: skip
+def test_the_core_that_fewest_have_is_taken(siblings: list[int], others: list[int], older: int, core: int) -> None:
+    assert choice([4, 5], siblings, others, older) == core
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core is the only one")
