@@ -1,5 +1,6 @@
 """The web door: `granian --interface wsgi wsgi:app`. Its settings come from the environment (docs/operations.md)."""
 
+import gc
 import logging
 import os
 import sys
@@ -21,5 +22,8 @@ if "FLASK_RUN_FROM_CLI" not in os.environ:  # the shop's commands sell nothing
     shop = app.extensions["shop"]
     if shop.config.pin:
         pinning.pin()
+    # What is there now stays; and what comes makes few cycles, so that looking for them can wait.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     # In a thread: a web process whose Redis or broker is away starts all the same.
     threading.Thread(target=warming.warm, args=[shop], name="warming", daemon=True).start()

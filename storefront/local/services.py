@@ -16,6 +16,9 @@ from storefront.local.process import Process
 NAMES = ("redis", "broker", "orders", "expiry", "web")  # in the order of their start
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = 16  # of each web process
+CONNECTIONS = 10_000
+"""Connections that each web process takes. By itself granian takes 1024 in all, and lets the others wait until one of
+those is closed: browsers keep theirs open."""
 PROBE = 2.0  # seconds
 
 # Lines without a meaning here: the broker asks for a newer glibc than it needs, granian finds 16 threads many, and
@@ -58,6 +61,7 @@ class Services:
             "workers": processes,
             "blocking-threads": THREADS,
             "backlog": 1024,
+            "backpressure": CONNECTIONS,
             "workers-kill-timeout": 5,
             "respawn-interval": 0.5,
         }

@@ -8,7 +8,7 @@ from flask_babel import gettext
 from storefront.domain.errors import AllHeld, Ended, Malformed, NotStarted, SoldOut
 from storefront.services import buying, paying
 from storefront.web import show
-from storefront.web.faces import InvalidForm, go_back_to, is_program, reply, say, shop, submitted
+from storefront.web.faces import InvalidForm, go_back_to, is_program, json_reply, reply, say, shop, submitted
 from storefront.web.forms import EmptyForm
 from storefront.web.limits import by_account, limiter
 from storefront.web.who import shopper
@@ -38,7 +38,9 @@ def buy(product: str) -> Any:
         if is_program():
             raise
         return back_to_the_sale(product)
-    order = url_for(".order", order_id=purchase.order, _external=is_program())
+    if not is_program():
+        return redirect(url_for(".order", order_id=purchase.order), 303)
+    order = show.order_address(purchase.order)
     answer = {
         "success": "订单创建成功",
         "time": show.rfc3339(purchase.at),
@@ -49,7 +51,7 @@ def buy(product: str) -> Any:
         "pay_by": show.rfc3339(purchase.pay_by),
         "links": {"order": order, "pay": f"{order}/pay", "cancel": f"{order}/cancel"},
     }
-    return reply(answer, then=order)
+    return json_reply(answer)
 
 
 def back_to_the_sale(product: str) -> Any:

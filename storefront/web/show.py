@@ -7,6 +7,7 @@ import math
 import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -220,9 +221,22 @@ def sale_for_merchants(sale: Sale, moment_now: float) -> dict[str, Any]:
     }
 
 
+ANY_ORDER = "an-order"
+
+
+def order_address(order_id: str) -> str:
+    """Where a program finds an order."""
+    return _address_of_any_order(request.url_root).replace(ANY_ORDER, order_id)
+
+
+@lru_cache(64)
+def _address_of_any_order(_root: str) -> str:
+    return url_for("buying.order", order_id=ANY_ORDER, _external=True)
+
+
 def order_for_programs(order: Order) -> dict[str, Any]:
     """An order as JSON."""
-    here = url_for("buying.order", order_id=order.id, _external=True)
+    here = order_address(order.id)
     return {
         "order": order.id,
         "product name": order.product,
