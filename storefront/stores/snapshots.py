@@ -8,8 +8,11 @@ longer than its age; nobody accepts by one.
 import logging
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from array import array
+from bisect import bisect_left
+from collections.abc import Container
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from redis.exceptions import RedisError
 
@@ -25,8 +28,9 @@ FRESH = 0.1
 PATIENCE = 0.25
 """Seconds that a caller may wait for another to read."""
 
-MOST_BUYERS = 20_000
-"""Shoppers who hold units of a sale that are remembered; of a larger one each is asked for."""
+MOST_BUYERS = 5000
+"""Shoppers who hold units of a sale that are read at once. Of a larger sale so many are read at a time; until all are
+known, each is asked for."""
 
 MOST_SALES = 200
 """Sales that are looked at, at a time."""
@@ -47,7 +51,7 @@ class Snapshot:
     least: float
     most: float
     mark: str
-    buyers: frozenset[str] | None
+    buyers: Container[str] | None
     """The shoppers who hold units, if they are known."""
 
     def refusal(self) -> type[Refused] | None:
@@ -61,12 +65,39 @@ class Snapshot:
 
 
 @dataclass(slots=True)
+class _Scan:
+    """Very many shoppers, read bit by bit under one mark: eight bytes for each, so that a million have room.
+
+    Two of the same hash are taken for one: whoever is wrongly found here is asked for in earnest.
+    """
+
+    mark: str
+    cursor: int = 0
+    hashes: "array[int]" = field(default_factory=lambda: array("q"))
+    done: bool = False
+
+    def add(self, shoppers: list[str]) -> None:
+        """These were read."""
+        self.hashes.extend(map(hash, shoppers))
+
+    def finish(self) -> None:
+        """All were read."""
+        self.hashes = array("q", sorted(self.hashes))
+        self.done = True
+
+    def __contains__(self, shopper: object) -> bool:
+        place = bisect_left(self.hashes, hash(shopper))
+        return place < len(self.hashes) and self.hashes[place] == hash(shopper)
+
+
+@dataclass(slots=True)
 class _Looked:
     """A product that is asked for; ``asked`` by the monotonic clock."""
 
     asked: float
     sale: str | None = None
     snapshot: Snapshot | None = None
+    scan: _Scan | None = None
 
 
 class Snapshots:
@@ -174,8 +205,8 @@ class Snapshots:
         taken: type[Refused] | None = AllHeld if waiting else None
         if int(stock) <= 0:
             taken = AllHeld if unpaid else SoldOut
-        before = looked.snapshot
-        known = frozenset(buyers[0]) if buyers else before.buyers if before and before.mark == mark else None
+        if not taken:
+            looked.scan = None
         return Snapshot(
             sale=looked.sale,
             begins=int(begins) * 1000,
@@ -184,5 +215,23 @@ class Snapshots:
             least=int(now) - ended * 1000,
             most=int(now) - began * 1000 + 1,
             mark=mark,
-            buyers=known,
+            buyers=frozenset(buyers[0]) if buyers else self._buyers(looked, mark) if taken else None,
         )
+
+    def _buyers(self, looked: _Looked, mark: str) -> Container[str] | None:
+        """Who holds units under this mark, if it is known by now. Of very many another bit is read."""
+        before, scan = looked.snapshot, looked.scan
+        if before and before.mark == mark and before.buyers is not None:
+            return before.buyers
+        if scan is None or scan.mark != mark:
+            scan = looked.scan = _Scan(mark)
+        if scan.done:  # and the mark is still the same
+            return scan
+        key = keys.buyers(looked.sale or "")
+        scan.cursor, found = cast(
+            "tuple[int, dict[str, str]]", self._memory.redis.hscan(key, scan.cursor, count=MOST_BUYERS)
+        )
+        scan.add(list(found))
+        if scan.cursor == 0:
+            scan.finish()
+        return None

@@ -181,7 +181,7 @@ def test_whoever_holds_an_order_or_repeats_a_purchase_is_never_told_sold_out(
     eventually(lambda: (found := shop.orders.get(order)) and found.state == "pending")
     paying.cancel(shop, other, gone)
     buying.buy(shop, somebody(), sale.product)
-    for most in (snapshots.MOST_BUYERS, 0):  # remembered, and of a large sale asked for
+    for most in (snapshots.MOST_BUYERS, 1):  # read at once, and of a large sale bit by bit
         monkeypatch.setattr(snapshots, "MOST_BUYERS", most)
         sides.gated.extensions["shop"].snapshots._products.clear()
         mine = as_json(token=accounts.token_for(shop, buyer))
@@ -192,6 +192,28 @@ def test_whoever_holds_an_order_or_repeats_a_purchase_is_never_told_sold_out(
         assert sides.ask(sale, surely=False, **again).json["order"] == gone  # type: ignore[index]
         fresh = theirs | {"headers": {"Idempotency-Key": "another"}}
         assert sides.ask(sale, surely=True, **fresh).status_code == 409
+
+
+def test_the_shoppers_of_a_large_sale_are_known_bit_by_bit(
+    gated: Flask, shop: Shop, a_sale: Callable[..., Sale], somebody: Callable[..., Account]
+) -> None:
+    sale, known = a_sale(num=1), gated.extensions["shop"].snapshots
+    buying.buy(shop, buyer := somebody(), sale.product)
+    eventually(lambda: (order := shop.orders.of_buyer(sale.id, buyer.id)) and order[0].state == "pending")
+    many: dict[Any, Any] = {f"shopper {number}": "an order" for number in range(snapshots.MOST_BUYERS * 2)}
+    key = keys.buyers(sale.id)
+    try:
+        shop.memory.redis.hset(key, mapping=many)
+        buyers = eventually(lambda: (found := known.of(sale.product)) and found.buyers)
+        assert isinstance(buyers, snapshots._Scan)
+        assert all(shopper in buyers for shopper in [*many, buyer.id])
+        assert not any(f"nobody {number}" in buyers for number in range(1000))
+        shop.memory.redis.hdel(key, *many)
+        shop.memory.redis.hincrby(keys.sale(sale.id), "position", 1)  # a record was applied: all is read anew
+        eventually(lambda: (found := known.of(sale.product)) and found.buyers == {buyer.id})
+    finally:
+        shop.memory.redis.hdel(key, *many)
+        shop.memory.redis.hincrby(keys.sale(sale.id), "position", -1)
 
 
 def test_a_unit_that_came_back_is_sold_after_a_snapshots_age(
