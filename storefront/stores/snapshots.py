@@ -171,8 +171,10 @@ class Snapshots:
         ((count, *gone), *told), ended = self._ask(products), time.monotonic()
         for number, (name, looked) in enumerate(products.items()):
             sale, gauge = told[2 * number : 2 * number + 2]
-            looked.snapshot = self._snapshot(looked, gauge, began, ended) if sale and sale == looked.sale else None
-            looked.sale = sale
+            if sale and sale == looked.sale:
+                looked.snapshot = self._snapshot(looked, gauge, began, ended)
+            else:  # another sale may stand under the same mark
+                looked.sale, looked.snapshot, looked.scan = sale, None, None
             if not sale:
                 self._products.pop(name)
         for name in self._products.keys() - products.keys():

@@ -165,10 +165,8 @@ class Gate:
         scheme, _, bearer = authorization.partition(" ")
         given = {bearer.strip()} if scheme.lower() == "bearer" else set()
         fields = faces.read_json(body) if body else {}
-        if fields.keys() - {"token"} or not isinstance(in_body := fields.get("token", ""), str):
-            raise errors.InvalidToken
-        given |= {in_body} - {""}
-        if len(given) != 1:
+        given |= {token for token in fields.values() if isinstance(token, str)}
+        if fields.keys() - {"token"} or len(given) != 1 or not all(isinstance(one, str) for one in fields.values()):
             raise errors.InvalidToken
         return tokens.read(given.pop(), self._shop.config.secret)
 

@@ -146,6 +146,7 @@ def test_what_is_not_sure_goes_through(
         as_json(token=token, more=1),
         as_json(token=token) | {"headers": {"Authorization": "Bearer other"}},
         as_json(token=token) | {"headers": {"Cookie": "language=zh"}},
+        as_json(token="") | {"headers": {"Authorization": f"Bearer {token}"}},
         as_json(token=[]) | {"headers": {"Authorization": f"Bearer {token}"}},
         as_json(token=token) | {"headers": {"Accept-Language": "en," * 1000}},
         {"data": json.dumps({"token": token}) + " " * 3000, "content_type": "application/json"},
