@@ -13,7 +13,7 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo flask kafka test test-kafka chaos bench lint format types translations screenshots requirements clean
+.PHONY: help run demo flask kafka test test-kafka chaos bench swarm lint format types translations screenshots requirements clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -42,6 +42,9 @@ chaos: $(TESTS) ## kill, stop and rob every process under load, then count (20 m
 
 bench: $(TESTS) ## measure how fast the shop is, into docs/performance.md (20 minutes; ARGS="--help" tells more)
 	@$(BIN)/python -m bench $(ARGS)
+
+swarm: $(TESTS) ## have 500 people and 20 scripts race for 100 units, and judge who got them (2 minutes; ARGS="--docs")
+	@$(BIN)/python -m swarm $(ARGS)
 
 screenshots: $(TESTS) ## see every page in every state: into docs/img and docs/pages.md (ARGS="order home" for some)
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)

@@ -18,7 +18,11 @@ try:
 except BadConfig as fault:
     sys.exit(f"The shop does not start: {fault}")
 
-if "FLASK_RUN_FROM_CLI" not in os.environ:  # the shop's commands sell nothing
+if "FLASK_RUN_FROM_CLI" in os.environ:  # the shop's commands sell nothing
+    from storefront.rehearsal import command  # starts processes, which no web process needs to know how to do
+
+    command.init_app(app)
+else:
     shop = app.extensions["shop"]
     if shop.config.pin:
         pinning.pin()

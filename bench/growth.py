@@ -1,5 +1,6 @@
 """How cost grows with the number of accounts, and with that of a sale's orders."""
 
+import math
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -7,12 +8,13 @@ from pathlib import Path
 
 from bench import cost, seeding
 from bench.load import Ask
-from bench.measuring import Row, compared, rush
+from bench.measuring import Row, compared, first, rush
 from bench.scale import Scale
 from bench.scene import Scene, button, login, page_of, status_of
 from bench.stage import FLASK, SHOP, Server, Stage
 from storefront.domain.account import Account
 from storefront.domain.sale import Sale
+from storefront.stores import snapshots
 
 SAMPLE = 20_000
 """Of all accounts about so many press the button and log in, at most."""
@@ -74,6 +76,9 @@ def _cost(scene: Scene, servers: dict[str, Server], sale: Sale) -> Iterator[Row]
         "status": status_of(sale),
         "login": login(scene.logins),
     }
+    # A web process reads bit by bit who holds units of a very large sale, and asks Redis for others once meanwhile.
+    until_known = math.ceil(sale.terms.num / snapshots.STEP * snapshots.FRESH) + scene.scale.seconds
+    yield {"what": "at first", **first(scene, servers["the shop"], asks["sold-out flood"], until_known)}
     for what, ask in asks.items():
         for row in compared(scene, servers, ask, scene.scale.usual):
             yield {"what": what, **row}

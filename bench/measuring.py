@@ -41,6 +41,11 @@ def compared(scene: Scene, servers: Mapping[str, Server], ask: Ask, connections:
     return [{"of": name, "connections": connections, **_medians(rounds, name)} for name in servers]
 
 
+def first(scene: Scene, server: Server, ask: Ask, seconds: int) -> Row:
+    """What the shop's first seconds under a load cost, while it learns what it needs."""
+    return {"of": "the shop", **_measured(scene, "the shop", server, ask, scene.scale.usual, seconds)}
+
+
 def _measured(scene: Scene, name: str, server: Server, ask: Ask, connections: int, seconds: int) -> Row:
     pids = {"web": server.pid} if name in YARDSTICKS else scene.stage.pids(server)
     with cost.counted(pids) as spent:

@@ -48,8 +48,8 @@ NOT_DRAWN = re.compile(r"<script.*?</script>|<!--.*?-->", re.DOTALL)
 
 def drawn(results: Results) -> Iterator[tuple[str, str]]:
     """The plots of what was measured, by name."""
-    if rows := results.get("sold-out"):
-        yield "sold-out", _by(rows, "connections", "rate", "of", "The flood at a sold-out sale", "answers a second")
+    if flood := [row for row in results.get("sold-out", ()) if row.get("processes") != 1]:
+        yield "sold-out", _by(flood, "connections", "rate", "of", "The flood at a sold-out sale", "answers a second")
     if rows := results.get("crowd"):
         yield "crowd", _latencies(rows)
     if rows := [row for row in results.get("processes", ()) if row["of"] != "bare Flask" and row["what"] != "login"]:

@@ -72,7 +72,7 @@ def _speed(*which: Column) -> list[Table]:
 
 
 TABLES: dict[str, list[Table]] = {
-    "sold-out": _speed(CONNECTIONS, OF),
+    "sold-out": _speed(Column("web processes", "processes"), CONNECTIONS, OF),
     "crowd": [
         Table("Until the last order is placed", "over", [*RUSH, OVER, RATE, *LATENCY]),
         Table("CPU for each shopper", "cpu", [CONNECTIONS, *CPU]),

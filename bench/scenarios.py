@@ -11,21 +11,28 @@ from storefront.domain.errors import AllHeld, SoldOut
 from storefront.domain.ids import new_order_id
 
 OURS = "the shop"
+CORES = 2
+"""The machine's cores that the targets are meant for: so many web processes, and everything else beside them."""
+
 IN_DOUBT_AFTER = 600_000
 """Milliseconds for which the sweep leaves alone what is reserved to see what that costs."""
 
 
 def sold_out(scene: Scene) -> list[Row]:
-    """The flood at a sale that is sold out: every answer is a no."""
+    """The flood at a sale that is sold out: every answer is a no. From a process for each core, and from one alone."""
     ask = button(sold_out_sale(scene), scene.presses)
-    with ExitStack() as stack:
-        servers = _servers(scene, stack)
-        return [row for connections in scene.scale.connections for row in compared(scene, servers, ask, connections)]
+    rows: list[Row] = []
+    for processes, crowds in ((CORES, scene.scale.connections), (1, (scene.scale.usual,))):
+        with ExitStack() as stack:
+            servers = _servers(scene, stack, processes)
+            for connections in crowds:
+                rows += ({"processes": processes, **row} for row in compared(scene, servers, ask, connections))
+    return rows
 
 
 def crowd(scene: Scene) -> list[Row]:
     """Everybody presses once for far too few units."""
-    with scene.stage.server(processes=2) as server:
+    with scene.stage.server(processes=CORES) as server:
         warm(scene, server)
         return [_crowd(scene, server, connections) for connections in scene.scale.rushing]
 
@@ -37,7 +44,7 @@ def _crowd(scene: Scene, server: Server, connections: int) -> Row:
 def accepted(scene: Scene) -> list[Row]:
     """There are units for everybody: every press is a purchase."""
     buyers = scene.shoppers[: scene.scale.buyers]
-    with scene.stage.server(processes=2) as server:
+    with scene.stage.server(processes=CORES) as server:
         warm(scene, server)
         return [
             rush(scene, server, connections, shoppers=buyers, units=len(buyers)) for connections in scene.scale.rushing
@@ -62,9 +69,9 @@ def logging_in(scene: Scene) -> list[Row]:
         return compared(scene, _servers(scene, stack), login(scene.logins), scene.scale.usual)
 
 
-def _servers(scene: Scene, stack: ExitStack) -> dict[str, Server]:
+def _servers(scene: Scene, stack: ExitStack, processes: int = 1) -> dict[str, Server]:
     apps = {**YARDSTICKS, OURS: SHOP}
-    return {name: stack.enter_context(scene.stage.server(app)) for name, app in apps.items()}
+    return {name: stack.enter_context(scene.stage.server(app, processes)) for name, app in apps.items()}
 
 
 def memory(scene: Scene) -> list[Row]:

@@ -1,8 +1,9 @@
 """The stage: a real shop without its web processes, and any number of web servers in front of it, bare ones too."""
 
 import os
+import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -19,6 +20,7 @@ from storefront.local.guard import Guard
 from storefront.local.output import Output
 from storefront.local.process import Process
 from storefront.local.services import NAMES, ROOT, Services, healthy
+from storefront.local.settings import KAFKA
 from storefront.local.shop import LocalShop
 from storefront.services import selling
 from storefront.shop import Shop
@@ -52,9 +54,10 @@ class Server:
 class Stage:
     """A shop whose data is under ``folder``; as a context manager it runs inside the block. Raises CannotStart."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] = SETTINGS) -> None:
         self.folder = folder
-        self.local = LocalShop(folder / "shop", env=SETTINGS, only=[name for name in NAMES if name != "web"])
+        only = [name for name in NAMES if name != "web"]
+        self.local = LocalShop(folder / "shop", env={**settings, **_brokers()}, only=only)
         self.inside: Shop
         self._held = ExitStack()
         self._output = Output()
@@ -108,6 +111,12 @@ class Stage:
         now = self.inside.memory.now_ms() // 1000
         terms = Terms(f"bench {next(_numbers)}", units, "bench", now - 60, now + LASTS, price=100)
         return selling.open_sale(self.inside, None, terms).sale
+
+
+def _brokers() -> dict[str, str]:
+    """What leads to topics of its own on the Kafka that STOREFRONT_KAFKA names; nothing if it names none."""
+    servers = os.environ.get(KAFKA)
+    return {KAFKA: servers, "STOREFRONT_TOPIC_PREFIX": f"bench-{secrets.token_hex(3)}-"} if servers else {}
 
 
 def _config(local: LocalShop) -> Config:

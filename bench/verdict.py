@@ -42,7 +42,8 @@ def _judged(what: str, wanted: str, value: float | None, form: str, enough: Call
 
 def targets(results: Results) -> list[Target]:
     """Every target of the shop, in the order of their importance."""
-    flood = _find(results, "sold-out", of="the shop")
+    flood = _find(results, "sold-out", of="the shop", processes=2)
+    alone = _find(results, "sold-out", of="the shop", processes=1)
     crowd = _find(results, "crowd")
     accepted = _find(results, "accepted")
     rush = f"{crowd['shoppers']:,} shoppers for {crowd['units']:,} units" if crowd else "a rush"
@@ -54,6 +55,10 @@ def targets(results: Results) -> list[Target]:
         _judged(
             "sold-out flood, answers ÷ bare WSGI's", "at least 0.5",
             _figure(flood, "rate / bare WSGI"), "{:.2f}", lambda value: value >= 0.5,
+        ),
+        _judged(
+            "the same, one web process each", "at least 0.5",
+            _figure(alone, "rate / bare WSGI"), "{:.2f}", lambda value: value >= 0.5,
         ),
         _judged(
             "purchases, placed for good", "at least 1,000 a second",

@@ -1,4 +1,5 @@
-/* Saves reloads; everything works without it. It never decides that a sale is open: at zero it asks the server again. */
+/* Saves reloads; everything works without it. It never decides that a sale is open: at zero the button can be pressed, and
+   the server says whether that was too early. */
 "use strict";
 (() => {
   const words = document.getElementById("announcer");
@@ -77,13 +78,30 @@
       const passed = MILESTONES.filter((mark) => before > mark && left <= mark).pop();
       if (passed && timer.dataset.say) announce(timer.dataset.say.replace("{time}", words.dataset[passed]));
     }
+    if (reached) open();
     if (reached && !stopped()) refreshSoon(zeroWait);
     ask();
   };
 
+  // The button of a sale that begins now. Whoever has it need not hurry to ask for the page anew.
+
+  let opened = false;
+  const open = () => {
+    const button = document.querySelector("button[data-opens]");
+    if (!button || Number(button.dataset.opens) > serverNow()) return;
+    opened = true;
+    delete button.dataset.opens;
+    button.type = "submit";
+    button.removeAttribute("aria-disabled");
+    button.classList.replace("button-off", "button-first");
+    button.textContent = button.dataset.wordsOpen;
+    document.getElementById("main").dataset.status = button.dataset.say;
+    announce(button.dataset.say);
+  };
+
   // Live updates: sales are asked for in turn, those on the screen, one a second at most. The reader may stop that.
 
-  const PACE = { live: 3000, all_held: 3000, recovering: 4000 }; // ms between two looks at one sale
+  const PACE = { live: 3000, all_held: 3000, paused: 3000, recovering: 4000 }; // ms between two looks at one sale
   const REST = 30000; // for sales in other states
   const LONGEST = 60000; // ms between two tries that fail
   const jittered = (wait) => wait * (0.8 + Math.random() * 0.4);
@@ -191,7 +209,7 @@
   let polls = 0;
   let zeros = 0;
   const pollWait = () => jittered(Math.min(500 * 1.4 ** polls, 5000));
-  const zeroWait = () => (zeros ? Math.min(500 * 2 ** zeros, 15000) : 0) + 100 + Math.random() * 900;
+  const zeroWait = () => (zeros ? Math.min(500 * 2 ** zeros, 15000) : 0) + (opened ? 1000 + Math.random() * 4000 : 100 + Math.random() * 900);
 
   const refreshSoon = (wait, { unseen = false } = {}) => {
     if (pending || (document.hidden && !unseen)) return;
@@ -218,6 +236,9 @@
     const fresh = page.getElementById("main");
     if (!fresh || location.href !== address || busy.size) return;
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    for (const unfolded of old.querySelectorAll("details[id][open]")) {
+      fresh.querySelector(`#${unfolded.id}`)?.setAttribute("open", "");
+    }
     old.replaceWith(fresh);
     document.title = page.title;
     const messages = document.getElementById("messages");
@@ -277,6 +298,37 @@
       picture.addEventListener("error", settle);
     }
   };
+
+  // The form for a sale: the device's time zone, where none was chosen yet, and a picture as soon as it is chosen.
+
+  const zones = document.querySelector("select[data-guess]");
+  if (zones) {
+    const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const untouched = zones.selectedOptions[0]?.defaultSelected; // else the browser brought back what was chosen
+    const named = ({ value, dataset }) => value === here || dataset.also?.split(" ").includes(here);
+    const found = untouched && [...zones.options].find(named);
+    if (found) zones.value = found.value;
+  }
+
+  document.addEventListener("change", async ({ target }) => {
+    if (!target.dataset.preview) return;
+    document.querySelector(".chosen")?.remove();
+    if (!target.files.length) return;
+    try {
+      const picture = await createImageBitmap(target.files[0]);
+      const size = Math.min(1, 640 / Math.max(picture.width, picture.height));
+      const canvas = Object.assign(document.createElement("canvas"), { width: picture.width * size, height: picture.height * size });
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", target.dataset.preview);
+      const place = Object.assign(document.createElement("div"), { className: "chosen" });
+      place.append(canvas);
+      document.querySelector(".chosen")?.remove();
+      target.after(place);
+    } catch {
+      // No picture that this browser can read: the shop says so if it can't either.
+    }
+  });
 
   // A second press of a button is taken as the first, for a while; after that it counts again, so no button is ever dead.
 

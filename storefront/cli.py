@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ from flask.cli import AppGroup, with_appcontext
 from redis.exceptions import RedisError
 
 from storefront.domain.errors import LedgerDown, Overloaded, Refused
-from storefront.services import accounts, auditing, rebuilding
+from storefront.services import accounts, auditing, banning, rebuilding
 from storefront.services.applying import LedgerCut
 
 
@@ -22,6 +23,8 @@ class CannotTell(click.ClickException):
 
 
 merchant = AppGroup("merchant", help="Who may open sales.")
+operator = AppGroup("operator", help="Who may see and change what is others'.")
+bans = AppGroup("bans", help="Who is banned.")
 account = AppGroup("account", help="Accounts.")
 
 
@@ -65,6 +68,56 @@ def grant(name: str) -> None:
 def revoke(name: str) -> None:
     """No longer let the account NAME open sales. Sales it has opened go on."""
     _done(accounts.revoke_merchant, name, f"{name} is no merchant any more.")
+
+
+@operator.command("grant")
+@click.argument("name")
+def grant_operator(name: str) -> None:
+    """Make the account NAME an operator."""
+    _done(accounts.grant_operator, name, f"{name} is an operator now.")
+
+
+@operator.command("revoke")
+@click.argument("name")
+def revoke_operator(name: str) -> None:
+    """The account NAME is no operator any more."""
+    _done(accounts.revoke_operator, name, f"{name} is no operator any more.")
+
+
+@bans.command("list")
+def list_bans() -> None:
+    """Who is banned, until when (UTC), and why."""
+    with _sentences():
+        found = banning.listed(current_app.extensions["shop"])
+    for one in found:
+        evidence = f"by {one.by}: {one.why}" if one.by else f"{one.refused} requests over {one.limit} at {one.why}"
+        click.echo(f"{_moment(one.since)}  until {_moment(one.until)}  {one.kind} {one.name}  {evidence}")
+    click.echo(f"{len(found)} bans.", err=True)
+
+
+@bans.command("lift")
+@click.argument("whom")
+def lift(whom: str) -> None:
+    """Lift the ban on WHOM (a name, an address or a network, as listed). A new offence brings a new ban."""
+    with _sentences():
+        lifted = banning.lift(current_app.extensions["shop"], whom)
+        current_app.extensions["police"].forgive(lifted.whom)
+    click.echo(f"The ban on {lifted.name} is lifted.")
+
+
+@bans.command("add")
+@click.argument("whom")
+@click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 31 * 24 * 60), help="For how long.")
+@click.option("--why", required=True, help="What they are told.")
+def add(whom: str, minutes: int, why: str) -> None:
+    """Ban WHOM: an account's name, an address, or a network such as 192.0.2.0/24."""
+    with _sentences():
+        made = banning.ban(current_app.extensions["shop"], whom, minutes, why, "the command line")
+    click.echo(f"The {made.kind} {made.name} is banned until {_moment(made.until)}.")
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 @account.command("delete")
@@ -145,5 +198,7 @@ def init_app(app: Flask) -> None:
     """Give ``app`` its commands."""
     app.cli.add_command(merchant)
     app.cli.add_command(account)
+    app.cli.add_command(operator)
+    app.cli.add_command(bans)
     app.cli.add_command(audit)
     app.cli.add_command(rebuild)

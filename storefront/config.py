@@ -4,6 +4,7 @@ What is required has no default and stops the start with its name.
 """
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from environs import EnvError, FileAwareEnv, validate
@@ -40,12 +41,19 @@ class Config:
     send_timeout: float = 2.0
     gate: bool = True
     pin: bool = False
-    limit_default: str = "1200/minute"
-    limit_register: str = "30/minute"
+    proxies: int = 0
+    allowed: tuple[str, ...] = ()
+    contact: str = ""
+    bans: str = "400/day;150/hour;50/5minutes"
+    bans_address: str = "4000/day;1500/hour;500/5minutes"
+    proof_cost: int = 2000
+    register_proof: bool = False
+    limit_default: str = "6000/minute"
+    limit_register: str = "60/minute;600/hour"
     limit_login: str = "10/minute"
     limit_sales: str = "3/second;60/minute"
     limit_buy_account: str = "5/second"
-    limit_buy_address: str = "50/second"
+    limit_buy_address: str = "500/second"
 
     @property
     def doubt_ms(self) -> int:
@@ -72,6 +80,19 @@ def _limit(env: FileAwareEnv, name: str, default: str) -> str:
     return given
 
 
+def _bans(env: FileAwareEnv, name: str, default: str) -> str:
+    return _limit(env, name, default) if env.str(name, default) else ""
+
+
+def _networks(given: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(one, strict=False)) for one in given.replace(",", " ").split())
+    except ValueError as fault:
+        raise BadConfig(
+            f"STOREFRONT_ALLOWED is “{given}”: {fault}. Write networks like: 192.0.2.0/24, 2001:db8::/32"
+        ) from fault
+
+
 def _redis_url(given: str) -> str:
     if not given.startswith(("redis://", "rediss://", "redis+sentinel://", "unix://")):
         raise BadConfig(
@@ -88,9 +109,18 @@ def _folder(given: str) -> str:
     return given
 
 
-def _other_database(url: str, number: int) -> str:
-    base, _, database = url.rpartition("/")
-    return f"{base}/{number}" if database.isdigit() else f"{url.rstrip('/')}/{number}"
+def other_database(url: str, number: int) -> str:
+    """The address of another database of the Redis at ``url``, which may be any that ``stores/connection.py`` knows."""
+    address, _, query = url.partition("?")
+    options = [option for option in query.split("&") if option and not option.startswith("db=")]
+    scheme, _, place = address.partition("://")
+    if scheme == "unix":
+        options.append(f"db={number}")
+    else:
+        servers, _, path = place.partition("/")
+        service = path.partition("/")[0] if scheme == "redis+sentinel" else ""
+        address = "/".join(part for part in (f"{scheme}://{servers}", service, str(number)) if part)
+    return "?".join(part for part in (address, "&".join(options)) if part)
 
 
 def from_environment() -> Config:
@@ -108,8 +138,8 @@ def from_environment() -> Config:
         return Config(
             secret=secret,
             redis_url=redis_url,
-            limiter_url=env.str("LIMITER_URL", _other_database(redis_url, 1)),
-            rq_url=env.str("RQ_URL", _other_database(redis_url, 2)),
+            limiter_url=env.str("LIMITER_URL", other_database(redis_url, 1)),
+            rq_url=env.str("RQ_URL", other_database(redis_url, 2)),
             kafka=env.str("KAFKA"),
             pictures=_folder(env.str("PICTURES")),
             topic_prefix=env.str("TOPIC_PREFIX", Config.topic_prefix),
@@ -127,6 +157,13 @@ def from_environment() -> Config:
             send_timeout=env.float("SEND_TIMEOUT", Config.send_timeout, validate=validate.Range(min=0.1, max=30)),
             gate=env.bool("GATE", Config.gate),
             pin=env.bool("PIN", Config.pin),
+            proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(min=0, max=9)),
+            allowed=_networks(env.str("ALLOWED", "")),
+            contact=env.str("CONTACT", Config.contact),
+            bans=_bans(env, "BANS", Config.bans),
+            bans_address=_bans(env, "BANS_ADDRESS", Config.bans_address),
+            proof_cost=env.int("PROOF_COST", Config.proof_cost, validate=validate.Range(min=1, max=1_000_000)),
+            register_proof=env.bool("REGISTER_PROOF", Config.register_proof),
             limit_default=_limit(env, "LIMIT_DEFAULT", Config.limit_default),
             limit_register=_limit(env, "LIMIT_REGISTER", Config.limit_register),
             limit_login=_limit(env, "LIMIT_LOGIN", Config.limit_login),

@@ -1,6 +1,7 @@
 """The shop: its stores and gateways, opened once per process from the settings."""
 
 from storefront.config import BadConfig, Config
+from storefront.domain.address import Networks, read_network
 from storefront.domain.errors import Recovering
 from storefront.domain.records import Requested
 from storefront.gateways.ends import LedgerEnds
@@ -8,11 +9,16 @@ from storefront.gateways.ledger import Ledger
 from storefront.gateways.payments import PaymentProvider, Sandbox
 from storefront.gateways.together import Together
 from storefront.stores.accounts import Accounts
+from storefront.stores.bans import BanList
+from storefront.stores.changes import Changes
+from storefront.stores.drafts import Drafts
 from storefront.stores.glances import Glances
 from storefront.stores.memory import Memory
 from storefront.stores.orders import Orders
 from storefront.stores.pictures import Awaited, Pictures
 from storefront.stores.positions import Positions
+from storefront.stores.proofs import Proofs
+from storefront.stores.refusals import Refusals
 from storefront.stores.sales import Sales
 from storefront.stores.snapshots import PATIENCE, Snapshots
 from storefront.stores.waitlist import Waitlist
@@ -23,6 +29,7 @@ class Shop:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.allowed = Networks(tuple(map(read_network, config.allowed)))
         try:
             self.memory = Memory(config.redis_url, config.replicas)
         except ValueError as fault:
@@ -32,8 +39,13 @@ class Shop:
         self.glances = Glances(self.sales)
         self.snapshots = Snapshots(Memory(config.redis_url, timeout=PATIENCE))
         self.orders = Orders(self.memory)
+        self.bans = BanList(self.memory)
+        self.refusals = Refusals(self.memory)
         self.waitlist = Waitlist(self.memory)
+        self.changes = Changes(self.memory)
+        self.proofs = Proofs(self.memory)
         self.pictures = Pictures(config.pictures)
+        self.drafts = Drafts(config.pictures)
         self.awaited = Awaited(self.memory)
         self.positions = Positions(self.memory)
         self.ledger = Ledger(

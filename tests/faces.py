@@ -54,8 +54,8 @@ class Program:
         self.token = answer.json.get("token", "")
         return answer
 
-    def buy(self, product: str, key: str = "") -> Answer:
-        return self.post(f"/miaosha/{quote(product, safe='')}", key=key)
+    def buy(self, product: str, key: str = "", proof: str = "") -> Answer:
+        return self.post(f"/miaosha/{quote(product, safe='')}", {"proof": proof} if proof else {}, key=key)
 
     @staticmethod
     def _answer(response: TestResponse) -> Answer:
@@ -95,8 +95,9 @@ class Person:
     def log_in(self, name: str, password: str = "secret123") -> Answer:
         return self.post("/login", {"name": name, "pass": password})
 
-    def buy(self, product: str, key: str = "") -> Answer:
-        return self.post(f"/miaosha/{quote(product, safe='')}", {"once": key} if key else {})
+    def buy(self, product: str, key: str = "", proof: str = "") -> Answer:
+        given = {"once": key, "proof": proof}
+        return self.post(f"/miaosha/{quote(product, safe='')}", {name: one for name, one in given.items() if one})
 
 
 Face = Program | Person

@@ -1,4 +1,4 @@
-"""An account: a shopper, who may be granted the merchant role."""
+"""An account: a shopper, who may be granted the role of a merchant or an operator."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,17 @@ class Profile:
 
 @dataclass(frozen=True)
 class Account:
-    """A registered account. ``password`` is an argon2 hash."""
+    """A registered account. ``password`` is an argon2 hash; an ``operator`` may see and change what is others'.
+
+    ``registered`` is when (Unix ms), 0 for long ago.
+    """
 
     id: str
     profile: Profile
     password: str
     merchant: bool = False
+    operator: bool = False
+    registered: int = 0
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ holds it, and programs get exactly that. The families (``Conflict``, ``NotFound`
 HTTP status that means is the web's business.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -15,7 +16,7 @@ def N_(sentence: str) -> str:
 
 
 class Refused(Exception):
-    """The shop says no. ``facts`` fill the sentence and go to programs as further keys."""
+    """The shop says no. ``facts`` fill the sentence and go to programs as further keys; moments are in UTC."""
 
     code: str
     sentence: str
@@ -159,11 +160,47 @@ class NotAMerchant(Forbidden):
     sentence = N_("Only merchants may open a sale.")
 
 
+class NotAnOperator(Forbidden):
+    """Only operators may see and do this."""
+
+    code = "not_an_operator"
+    sentence = N_("Only the shop's operators can do this.")
+
+
 class NotYourSale(Forbidden):
     """Somebody else's sale."""
 
     code = "not_your_sale"
     sentence = N_("Only the merchant of this sale may see this.")
+
+
+class AccountTooNew(Forbidden):
+    """The sale is for accounts that were registered some time ago; ``allowed_from`` is when this one may buy."""
+
+    code = "account_too_new"
+    sentence = N_("Your account is too new for this sale. It may buy from %(allowed_from)s on.")
+
+    def __init__(self, allowed_from: int) -> None:
+        """``allowed_from`` in Unix ms."""
+        super().__init__(allowed_from=datetime.fromtimestamp(allowed_from / 1000, UTC))
+
+
+class ProofRefused(Forbidden):
+    """A proof of work is asked for, and wasn't given. The web adds where the work is to be had."""
+
+
+class ProofRequired(ProofRefused):
+    """No proof came with the request."""
+
+    code = "proof_required"
+    sentence = N_("Your device must do a short calculation first. It starts by itself on the page; then try again.")
+
+
+class ProofInvalid(ProofRefused):
+    """The proof is wrong, somebody else's, for something else, too early, expired, or used."""
+
+    code = "proof_invalid"
+    sentence = N_("The proof of work does not hold: it is wrong, expired, used or not yours. Please try again.")
 
 
 # What isn't there
@@ -195,6 +232,13 @@ class NoSuchOrder(NotFound):
 
     code = "no_such_order"
     sentence = N_("There is no such order of yours.")
+
+
+class NotBanned(NotFound):
+    """Nobody of this name or address is banned."""
+
+    code = "not_banned"
+    sentence = N_("Nobody is banned as “%(whom)s”.")
 
 
 class NoSuchAccount(NotFound):
@@ -235,6 +279,36 @@ class Ended(Conflict):
 
     code = "ended"
     sentence = N_("The sale has ended.")
+
+
+class SalePaused(Conflict):
+    """The merchant paused the sale."""
+
+    code = "paused"
+    sentence = N_("This sale is paused. Please look again later.")
+
+
+class SaleCancelled(Conflict):
+    """The merchant cancelled the sale."""
+
+    code = "sale_cancelled"
+    sentence = N_("This sale was cancelled by its merchant.")
+
+
+class TooFewFree(Conflict):
+    """The merchant would withdraw more units than are nobody's."""
+
+    code = "too_few_free"
+    sentence = N_("Only %(free)s units are free: the others are sold or reserved.")
+    field = "units"
+
+
+class NotLater(Conflict):
+    """The new end of a sale isn't later than the one it has."""
+
+    code = "not_later"
+    sentence = N_("The sale can only be made to end later.")
+    field = "time_endkill"
 
 
 class LimitReached(Conflict):
@@ -342,6 +416,17 @@ class Overloaded(ComeBack):
 
     code = "overloaded"
     sentence = N_("The shop is very busy. Please look again in a few seconds.")
+
+
+class Banned(Refused):
+    """The caller, or their account, is shut out; for ``seconds`` more. ``ban`` is a ``domain.ban.Ban``."""
+
+    code = "banned"
+    sentence = N_("You are banned until %(until)s. %(reason)s")
+
+    def __init__(self, ban: Any, seconds: int, **facts: Any) -> None:
+        super().__init__(**facts)
+        self.ban, self.seconds = ban, seconds
 
 
 class TooFast(Refused):

@@ -34,6 +34,12 @@ def new_sale_id(product: str) -> str:
     return tag_of_product(product) + _random(8)
 
 
+def repeatable_sale_id(product: str, merchant: str, key: str) -> str:
+    """The id that the sale which one merchant opens under one idempotency key always has."""
+    digest = hashlib.sha256(f"{product}\x1f{merchant}\x1f{key}".encode()).digest()
+    return tag_of_product(product) + _letters(int.from_bytes(digest[:16]), 8)
+
+
 def new_order_id(sale_id: str) -> str:
     """A new order's id: 70 random bits behind the tag, not to be guessed."""
     return tag_of(sale_id) + _random(14)

@@ -5,7 +5,10 @@ from enum import StrEnum
 
 
 class OrderState(StrEnum):
-    """An order's life. ``RESERVED`` and ``RELEASING`` hold a unit without a record applied yet."""
+    """An order's life. ``RESERVED`` and ``RELEASING`` hold a unit without a record applied yet.
+
+    ``WITHDRAWN`` is what becomes of units that a merchant reserves to take them out of the sale.
+    """
 
     RESERVED = "reserved"
     RELEASING = "releasing"
@@ -15,6 +18,7 @@ class OrderState(StrEnum):
     CANCELLED = "cancelled"
     RELEASED = "released"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
 PLACING = frozenset({OrderState.RESERVED, OrderState.RELEASING})

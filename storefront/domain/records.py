@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from storefront.domain.ids import new_record_id, tag_of
+from storefront.domain.sale import Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,10 @@ class SaleRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened(SaleRecord):
-    """A merchant opened a sale. The fields are those of ``sale.Terms``; a picture itself is not in the ledger."""
+    """A merchant opened a sale. The fields are those of ``sale.Terms``; a picture itself is not in the ledger.
+
+    Those that have a default are missing in older records.
+    """
 
     merchant: str
     merchant_name: str
@@ -104,6 +108,80 @@ class Opened(SaleRecord):
     limit: int
     description: str
     image: str
+    proof: str = Proof.OFF
+    min_account_age: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reopened(Opened):
+    """The ledger was cut; this is where Redis knew the sale to be. Of a sale that is known it counts as ``Restored``.
+
+    ``num`` and ``ends`` are those in force, after all changes.
+    """
+
+    epoch: str
+    paused: bool
+    called_off: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(SaleRecord):
+    """What its merchant, or an operator, did to a running sale.
+
+    ``change`` is its id, by which the same one counts once. Void behind the signature of another epoch than ``epoch``,
+    in which it was made, and behind ``CalledOff``. ``by`` is an account's id, empty for nobody's.
+    """
+
+    change: str
+    epoch: str
+    by: str
+    by_name: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paused(Change):
+    """Nobody may reserve a unit for the time being. Orders go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Change):
+    """The pause is over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restocked(Change):
+    """The sale has so many ``units`` more."""
+
+    units: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdrew(Change):
+    """The sale has so many ``units`` less: these were free, and were reserved for this, as for a purchase."""
+
+    units: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extended(Change):
+    """The sale goes on until ``ends`` (Unix seconds). Void once it is over, or if that isn't later."""
+
+    ends: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalledOff(Change):
+    """The merchant cancelled the sale: it is over for good, and each of its orders is revoked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted(SaleRecord):
+    """The ledger was cut; this line stood in the sale's history (see ``line_of``). It counts as ``Restored``."""
+
+    epoch: str
+    change: str
+    line: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +237,11 @@ class Cancelled(OrderRecord):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Revoked(OrderRecord):
+    """Its sale was called off: the order ends, also if it is paid. Money that was taken for it is due back."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Paid(OrderRecord):
     """The provider took the money: ``charge`` is its id there."""
 
@@ -207,7 +290,10 @@ class AccountRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Registered(AccountRecord):
-    """A person registered; ``password`` is an argon2 hash, ``epoch`` the one in which the name was claimed."""
+    """A person registered; ``password`` is an argon2 hash, ``epoch`` the one in which the name was claimed.
+
+    ``at`` is the moment of the registration also where a mended ledger tells it anew; 0 where that isn't known.
+    """
 
     epoch: str
     age: int
@@ -232,6 +318,16 @@ class MerchantRevoked(AccountRecord):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OperatorGranted(AccountRecord):
+    """The account may see and change what is others' from here on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorRevoked(AccountRecord):
+    """The account may no longer see and change what is others'."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountDeleted(AccountRecord):
     """The account is gone, and its name free."""
 
@@ -239,11 +335,25 @@ class AccountDeleted(AccountRecord):
 KINDS: dict[str, type[Record]] = {
     kind.__name__: kind
     for kind in (
-        Signed, Mending, Probed, Opened, Joined, Left,
-        Requested, Released, Expired, Cancelled, Paid, Refunded, Restored,
-        Registered, Withdrawn, MerchantGranted, MerchantRevoked, AccountDeleted,
+        Signed, Mending, Probed, Opened, Reopened, Joined, Left,
+        Paused, Resumed, Restocked, Withdrew, Extended, CalledOff, Noted,
+        Requested, Released, Expired, Cancelled, Revoked, Paid, Refunded, Restored,
+        Registered, Withdrawn, MerchantGranted, MerchantRevoked,
+        OperatorGranted, OperatorRevoked, AccountDeleted,
     )
 }  # fmt: skip
+
+
+_ABOUT_A_CHANGE = frozenset(field.name for field in fields(Change)) - {"at", "by_name", "why"}
+
+
+def line_of(record: Change | Opened) -> str:
+    """What a sale's history says of a record: a JSON object, ``kind``, who, when, why and what."""
+    if isinstance(record, Opened):
+        told = {"at": record.at, "by_name": record.merchant_name, "why": "", "units": record.num}
+    else:
+        told = {name: value for name, value in vars(record).items() if name not in _ABOUT_A_CHANGE}
+    return json.dumps({"kind": type(record).__name__, **told}, ensure_ascii=False, separators=(",", ":"))
 
 
 _FIELDS = {kind: [field.name for field in fields(kind)] for kind in KINDS.values()}
@@ -260,6 +370,6 @@ def decode(value: bytes) -> Record:
     try:
         given: dict[str, Any] = json.loads(value)
         kind = KINDS[given["kind"]]
-        return kind(**{name: given[name] for name in _FIELDS[kind]})
+        return kind(**{name: given[name] for name in _FIELDS[kind] if name in given})
     except (KeyError, TypeError) as fault:
         raise ValueError(f"not a record of this ledger: {value[:200]!r}") from fault

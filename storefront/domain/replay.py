@@ -31,6 +31,13 @@ class ReplayedSale:
     """A sale as the ledger alone tells it. Units that are only reserved aren't known to the ledger."""
 
     opened: records.Opened
+    """``num`` and ``ends`` there are those of the beginning."""
+    num: int
+    ends: int
+    paused: bool = False
+    called_off: bool = False
+    changes: set[str] = field(default_factory=set)
+    """Ids of what its merchant did to it."""
     orders: dict[str, ReplayedOrder] = field(default_factory=dict)
     waiting: dict[str, None] = field(default_factory=dict)
     """Shoppers on the waitlist, in order."""
@@ -44,7 +51,7 @@ class ReplayedSale:
     @property
     def left(self) -> int:
         """Units that no placed order holds."""
-        return self.opened.num - self._states[OrderState.PENDING] - self._states[OrderState.PAID]
+        return self.num - self._states[OrderState.PENDING] - self._states[OrderState.PAID]
 
     @property
     def units(self) -> Units:
@@ -57,6 +64,14 @@ class ReplayedSale:
     def refunds(self) -> Refunds:
         """How many orders' money came too late."""
         return Refunds(due=self._refunds["due"], done=self._refunds["done"])
+
+    def forgotten(self, position: int) -> "ReplayedSale":
+        """The sale behind a mending that forgets its orders."""
+        return ReplayedSale(self.opened, self.num, self.ends, self.paused, self.called_off, position=position)
+
+    def is_running(self, at: int) -> bool:
+        """Whether it keeps its product's name at this moment (Unix ms)."""
+        return not self.called_off and at < self.ends * 1000
 
     def order(self, order_id: str) -> ReplayedOrder:
         """The order of this id, from here on known."""
@@ -92,7 +107,10 @@ class Replay:
         self._mended = 0
         self.sales: dict[str, ReplayedSale] = {}
         self._wanted = wanted
-        self._newest: dict[str, records.Opened] = {}
+        self._newest: dict[str, str] = {}
+        """Product → its newest sale."""
+        self._refused: set[str] = set()
+        """Sales that were not opened: their product's name was taken."""
 
     def apply(self, record: Record, offset: int = 0) -> None:
         """Apply one record. Each record, and each row of records from an earlier place on, may be applied again."""
@@ -104,41 +122,80 @@ class Replay:
         elif isinstance(record, records.Mending):
             if record.number > self._mended:
                 self.signed, self._mended = record.epoch, record.number
-                self.sales = {name: ReplayedSale(sale.opened, position=offset + 1) for name, sale in self.sales.items()}
+                self.sales = {name: sale.forgotten(offset + 1) for name, sale in self.sales.items()}
         elif isinstance(record, records.Opened):
             self._open(record, offset)
         elif isinstance(record, records.SaleRecord) and record.sale in self.sales and self._wanted(record.sale):
             sale = self.sales[record.sale]
             if isinstance(record, records.OrderRecord):
                 self._apply_to_order(sale, record)
+            elif isinstance(record, records.Change | records.Noted):
+                self._change(sale, record)
             else:
                 _apply_to_waitlist(sale, record)
             sale.position = offset + 1
 
     def _open(self, record: records.Opened, offset: int) -> None:
-        if record.sale in self.sales:
+        known = self.sales.get(record.sale)
+        if known is None:
+            earlier = self.sales.get(self._newest.get(record.product, ""))
+            running = earlier is not None and earlier.is_running(record.at)
+            if record.sale in self._refused:
+                return
+            if running and record.at < record.ends * 1000:
+                self._refused.add(record.sale)
+                return
+            if not running:
+                self._newest[record.product] = record.sale
+            self.sales[record.sale] = new = ReplayedSale(record, record.num, record.ends, position=offset + 1)
+            if isinstance(record, records.Reopened):
+                new.paused, new.called_off = record.paused, record.called_off
+            else:
+                new.changes.add(record.sale)
             return
-        earlier = self._newest.get(record.product)
-        running = earlier is not None and record.at < earlier.ends * 1000
-        if running and record.at < record.ends * 1000:
+        if isinstance(record, records.Reopened) and record.epoch == self.signed:
+            known.num, known.ends = record.num, record.ends
+            known.paused, known.called_off = record.paused, record.called_off
+        known.position = offset + 1
+
+    def _change(self, sale: ReplayedSale, record: records.Change | records.Noted) -> None:
+        if record.epoch != self.signed:
             return
-        if not running:
-            self._newest[record.product] = record
-        self.sales[record.sale] = ReplayedSale(record, position=offset + 1)
+        if isinstance(record, records.Noted) or self._is_made(sale, record):
+            sale.changes.add(record.change)
+
+    def _is_made(self, sale: ReplayedSale, record: records.Change) -> bool:
+        """Make a change, if it can be made."""
+        if sale.called_off or record.change in sale.changes:
+            return False
+        match record:
+            case records.Paused() | records.Resumed():
+                sale.paused = isinstance(record, records.Paused)
+            case records.Restocked():
+                sale.num += record.units
+            case records.Withdrew():
+                return _withdraw(sale, record)
+            case records.Extended():
+                is_newest = self._newest.get(sale.opened.product) == record.sale
+                if not (is_newest and record.at < sale.ends * 1000 and record.ends > sale.ends):
+                    return False
+                sale.ends = record.ends
+            case records.CalledOff():
+                sale.called_off = True
+        return True
 
     def _apply_to_order(self, sale: ReplayedSale, record: records.OrderRecord) -> None:
         known = sale.orders.get(record.order)
         state = known.state if known else None
         match record:
             case records.Requested() if state is None and record.epoch == self.signed:
-                wanted = OrderState.PENDING if sale.left > 0 else OrderState.REFUSED
-                sale.bring(sale.order(record.order), wanted, record.shopper)
-                if wanted is OrderState.PENDING:
-                    sale.waiting.pop(record.shopper, None)
+                _place(sale, record)
             case records.Released() if state is None and record.epoch == self.signed:
                 sale.bring(sale.order(record.order), OrderState.RELEASED)
             case records.Cancelled() if state in (None, OrderState.PENDING):
                 sale.bring(sale.order(record.order), OrderState.CANCELLED)
+            case records.Revoked() if known and state in LIVE:
+                _revoke(sale, known)
             case records.Expired() if known and state is OrderState.PENDING:
                 sale.bring(known, OrderState.EXPIRED)
             case records.Paid():
@@ -155,6 +212,28 @@ def _apply_to_waitlist(sale: ReplayedSale, record: records.SaleRecord) -> None:
             sale.waiting.setdefault(record.shopper)
         case records.Left():
             sale.waiting.pop(record.shopper, None)
+
+
+def _place(sale: ReplayedSale, record: records.Requested) -> None:
+    wanted = OrderState.PENDING if sale.left > 0 else OrderState.REFUSED
+    sale.bring(sale.order(record.order), wanted, record.shopper)
+    if wanted is OrderState.PENDING:
+        sale.waiting.pop(record.shopper, None)
+
+
+def _revoke(sale: ReplayedSale, order: ReplayedOrder) -> None:
+    if order.state is OrderState.PAID and order.charge != "free":
+        sale.set_refund(order, "due")
+    sale.bring(order, OrderState.CANCELLED)
+
+
+def _withdraw(sale: ReplayedSale, record: records.Withdrew) -> bool:
+    order = sale.order(record.change)
+    if order.state is not None or sale.left < record.units:
+        return False
+    sale.bring(order, OrderState.WITHDRAWN)
+    sale.num -= record.units
+    return True
 
 
 def _pay(sale: ReplayedSale, order: ReplayedOrder, charge: str) -> None:

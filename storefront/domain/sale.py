@@ -12,17 +12,32 @@ class Phase(StrEnum):
     LIVE = "live"
     ALL_HELD = "all_held"
     SOLD_OUT = "sold_out"
+    PAUSED = "paused"
     ENDED = "ended"
+    CANCELLED = "cancelled"
     RECOVERING = "recovering"
+
+
+OVER = frozenset({Phase.ENDED, Phase.CANCELLED})
+"""The sale is over for good."""
+
+
+class Proof(StrEnum):
+    """From whom a sale asks a proof of work: from nobody, from everybody, or from those who ask unusually often."""
+
+    OFF = "off"
+    ON = "on"
+    SUSPICION = "suspicion"
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a merchant fixes when opening a sale.
+    """What a merchant fixes when opening a sale. Of these ``num`` and ``ends`` can be changed later.
 
     ``begins`` and ``ends`` are Unix seconds, ``ends`` excluded; ``price`` is per unit in minor units of ``currency``
     (ISO 4217), or None where the sale names none; ``limit`` is per shopper; ``image`` is the http(s) URL of a picture,
-    or ``picture:…`` for an uploaded one (see ``picture.Picture``).
+    or ``picture:…`` for an uploaded one (see ``picture.Picture``); ``proof`` is a ``Proof``; an account must have been
+    registered for ``min_account_age`` seconds.
     """
 
     product: str
@@ -35,6 +50,12 @@ class Terms:
     limit: int = 1
     description: str = ""
     image: str = ""
+    proof: str = Proof.OFF
+    min_account_age: int = 0
+
+    def open_from(self, registered: int) -> int:
+        """From when on an account may buy that was ``registered`` then, 0 being long ago; 0 for always. In Unix ms."""
+        return registered + self.min_account_age * 1000 if registered and self.min_account_age else 0
 
 
 @dataclass(frozen=True)
@@ -73,6 +94,10 @@ class Sale:
     refunds: Refunds = Refunds()
     waiting: int = 0
     """Shoppers on the waitlist. What comes back is offered to them, and isn't for sale meanwhile."""
+    paused: bool = False
+    """Nobody may reserve a unit for the time being."""
+    called_off: bool = False
+    """Its merchant cancelled it."""
 
     @property
     def adds_up(self) -> bool:
@@ -91,10 +116,14 @@ class Sale:
 
     def phase(self, now: float) -> Phase:
         """The phase at ``now`` (Unix seconds)."""
+        if self.called_off:
+            return Phase.CANCELLED
         if now >= self.terms.ends:
             return Phase.ENDED
         if now < self.terms.begins:
             return Phase.UPCOMING
+        if self.paused:
+            return Phase.PAUSED
         if self.units.left > 0:
             return Phase.ALL_HELD if self.waiting else Phase.LIVE
         return Phase.ALL_HELD if self.units.reserved + self.units.unpaid else Phase.SOLD_OUT
@@ -115,7 +144,7 @@ class Look:
     def phase(self) -> Phase:
         """What a shopper is told."""
         phase = self.sale.phase(self.now)
-        return phase if self.selling or phase in (Phase.UPCOMING, Phase.ENDED) else Phase.RECOVERING
+        return phase if self.selling or phase in (Phase.UPCOMING, *OVER) else Phase.RECOVERING
 
     @property
     def until_turn(self) -> float:

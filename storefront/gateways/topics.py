@@ -1,16 +1,24 @@
-"""The ledger's topics: created so that they keep every record for ever, and looked at where they exist already."""
+"""The ledger's topics: created so that they keep every record for ever, and looked at where they exist already.
+
+A rehearsal's topics are deleted when it is over; the shop's own never are.
+"""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_MS = 5000
+POLL = 0.05
+"""Seconds between two looks at whether a topic is gone."""
+
 SAFE = 3
 """Copies of a record with which no single broker's end loses it: fewer, on so many brokers, are worth a warning."""
 
@@ -36,14 +44,39 @@ def ensure(servers: list[str], topics: Mapping[str, int], replication: int) -> l
     Returns what is dangerous about those that exist: a sentence each that says what to do. Raises KafkaError, and
     OtherPartitions.
     """
-    admin = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=TIMEOUT_MS, request_timeout_ms=TIMEOUT_MS)
-    try:
+    with _connected(servers) as admin:
         return [
             warning
             for name, partitions in topics.items()
             if not _created(admin, NewTopic(name, partitions, replication, topic_configs=settings(replication)))
             for warning in _dangers(admin, name, partitions)
         ]
+
+
+def names(servers: list[str]) -> set[str]:
+    """The names of all topics. Raises KafkaError."""
+    with _connected(servers) as admin:
+        return set(admin.list_topics())
+
+
+def delete(servers: list[str], doomed: Collection[str]) -> None:
+    """Delete topics, and wait until they are gone. Raises KafkaError if the broker refuses, or takes too long."""
+    if not doomed:
+        return
+    with _connected(servers) as admin:
+        admin.delete_topics(list(doomed))
+        deadline = time.monotonic() + TIMEOUT_MS / 1000
+        while left := set(doomed).intersection(admin.list_topics()):
+            if time.monotonic() > deadline:
+                raise KafkaTimeoutError(f"the broker still has {', '.join(sorted(left))}")
+            time.sleep(POLL)
+
+
+@contextmanager
+def _connected(servers: list[str]) -> Iterator[KafkaAdminClient]:
+    admin = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=TIMEOUT_MS, request_timeout_ms=TIMEOUT_MS)
+    try:
+        yield admin
     finally:
         admin.close()
 

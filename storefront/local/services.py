@@ -15,7 +15,7 @@ from storefront.local.process import Process
 
 NAMES = ("redis", "broker", "orders", "expiry", "web")  # in the order of their start
 ROOT = Path(__file__).resolve().parents[2]
-THREADS = 16  # of each web process
+THREADS = 24  # of each web process
 CONNECTIONS = 10_000
 """Connections that each web process takes. By itself granian takes 1024 in all, and lets the others wait until one of
 those is closed: browsers keep theirs open."""
@@ -68,6 +68,10 @@ class Services:
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         argv = [sys.executable, "-m", "granian", *words, "--no-ws", "--respawn-failed-workers", "wsgi:app"]
         return self._process("web", argv, lambda _: healthy(as_seen_from_here(host), port), env)
+
+    def companion(self, name: str, argv: list[str]) -> Process:
+        """A program besides the shop's own that ends with the shop; it says when it is ready."""
+        return self._process(name, argv, lambda one: one.said("ready"))
 
     def _process(
         self,

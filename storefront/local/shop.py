@@ -51,6 +51,7 @@ class LocalShop:
         self.kafka = ""
         self._web_processes = web_processes
         self._workers = workers
+        self._services: Services  # known once the shop is prepared
         self._given = settings.of_shop(env or {})
         self._settings = self._given
         self._only = only
@@ -88,7 +89,8 @@ class LocalShop:
             guard = Guard(keep=[folder.lock])
             self._held.callback(guard.close)
             self._held.callback(self._output.close)
-            self._make_processes(Services(folder, guard, self._output), folder, real_redis, real_kafka)
+            self._services = Services(folder, guard, self._output)
+            self._make_processes(self._services, folder, real_redis, real_kafka)
         except BaseException:
             self.release()
             raise
@@ -109,6 +111,10 @@ class LocalShop:
         """Stop every process in reverse order and let go of the data folder. The data stays; it may start again."""
         stop_all(list(self.processes.values()))
         self.release()
+
+    def companion(self, name: str, argv: list[str]) -> Process:
+        """A program, not started yet, that ends with this shop, however that ends. Prints ``ready`` once it is."""
+        return self._services.companion(name, argv)
 
     def release(self) -> None:
         """Let go of the data folder, with everything stopped."""

@@ -1,6 +1,7 @@
-"""Accounts: registering, logging in, the merchant role, and leaving."""
+"""Accounts: registering, logging in, the roles of merchants and operators, and leaving."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
@@ -15,26 +16,44 @@ from storefront.domain.errors import (
     WrongCredentials,
 )
 from storefront.domain.ids import new_account_id
-from storefront.domain.records import AccountDeleted, AccountRecord, MerchantGranted, MerchantRevoked, Registered
-from storefront.services import passwords, tokens
+from storefront.domain.records import (
+    AccountDeleted,
+    AccountRecord,
+    MerchantGranted,
+    MerchantRevoked,
+    OperatorGranted,
+    OperatorRevoked,
+    Registered,
+)
+from storefront.services import passwords, proving, tokens
 from storefront.shop import Shop
 
 APPLY_TIMEOUT = 5.0
 """Seconds to wait for the order worker to apply a change."""
 
 
-def register(shop: Shop, profile: Profile, password: str) -> Account:
+def register(shop: Shop, profile: Profile, password: str, address: str = "", proof: str = "") -> Account:
     """Make an account. Raises NameTaken, Recovering, or AccountNotStored if it can't be stored for good.
+
+    Somebody who asks over the network does so from an ``address``. Where the shop asks for it, they need a ``proof`` of
+    work, or a ticket; else ProofRequired or ProofInvalid is raised.
 
     The name is claimed first, then recorded, then confirmed. A claim whose record never got through is withdrawn by
     the sweep, so a name is never lost. The person is told only when the record is applied: a ledger that loses it later
     is seen to have been cut, and mended. Raises Overloaded if that takes too long; the account is there all the same.
     """
+    asked = address and shop.config.register_proof
+    with proving.spending(shop, proving.for_registration(address) if asked else None, proof):
+        return _register(shop, profile, password)
+
+
+def _register(shop: Shop, profile: Profile, password: str) -> Account:
     try:
         if shop.accounts.get(profile.name):
             raise NameTaken
         account = Account(new_account_id(), profile, passwords.hashed(password, shop.config.password_memory))
         at, epoch = shop.accounts.claim(account, shop.config.doubt_ms)
+        account = replace(account, registered=at)
         receipt = shop.ledger.append(registration(account, at, epoch))
         if not shop.accounts.confirmed(account, epoch):
             raise AccountNotStored
@@ -78,7 +97,7 @@ def token_for(shop: Shop, account: Account) -> str:
 def holder_of(shop: Shop, token: str) -> Account:
     """The account that a token names. Raises InvalidToken, also when the account is gone, and Recovering."""
     claims = tokens.read(token, shop.config.secret)
-    account = known(shop, claims.name, claims.account)
+    account = known(shop, claims.name, claims.id)
     if account is None:
         shop.require_open()
         raise InvalidToken
@@ -99,6 +118,16 @@ def grant_merchant(shop: Shop, name: str) -> None:
 def revoke_merchant(shop: Shop, name: str) -> None:
     """No longer let an account open sales. Raises as ``grant_merchant``."""
     _change(shop, name, MerchantRevoked, lambda changed: changed is None or not changed.merchant)
+
+
+def grant_operator(shop: Shop, name: str) -> None:
+    """Let an account see and change what is others'. Raises as ``grant_merchant``."""
+    _change(shop, name, OperatorGranted, lambda changed: changed is not None and changed.operator)
+
+
+def revoke_operator(shop: Shop, name: str) -> None:
+    """No longer let an account see and change what is others'. Raises as ``grant_merchant``."""
+    _change(shop, name, OperatorRevoked, lambda changed: changed is None or not changed.operator)
 
 
 def delete(shop: Shop, name: str) -> None:

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 
 from storefront.domain.records import (
     AccountRecord,
+    CalledOff,
+    Change,
+    Extended,
     Joined,
     Left,
     Mending,
+    Noted,
     Opened,
     OrderRecord,
     Record,
@@ -24,7 +28,7 @@ from storefront.domain.records import (
 )
 from storefront.gateways.ledger import ACCOUNTS, Line
 from storefront.shop import Shop
-from storefront.stores import accounts, orders, positions, sales, waitlist
+from storefront.stores import accounts, changes, orders, positions, sales, waitlist
 from storefront.stores.positions import AGAIN, Position
 from storefront.stores.scripts import Call, place
 
@@ -66,7 +70,8 @@ class Partition:
 def apply(shop: Shop, partition: Partition, lines: Sequence[Line]) -> None:
     """Apply ``lines``, which follow on the partition's position, and move the position on. Raises GoBack and LedgerCut.
 
-    Lines between two signatures share a round trip.
+    Lines between two signatures share a round trip, but for openings: whether a name is free depends on what was done
+    to another sale, and of a row Redis may refuse one script and run the next.
     """
     signed, mended, again = partition.position.signed, partition.position.mended, partition.position.record == AGAIN
     waiting: list[tuple[Line, Record]] = []
@@ -80,7 +85,11 @@ def apply(shop: Shop, partition: Partition, lines: Sequence[Line]) -> None:
                 _apply_run(shop, partition, waiting, signed)
                 signed, waiting = epoch, []
                 _apply_signature(shop, partition, line.offset, signed)
-            case Record() if not again or isinstance(line.record, Opened):
+            case Opened():
+                _apply_run(shop, partition, waiting, signed)
+                _apply_run(shop, partition, [(line, line.record)], signed)
+                waiting = []
+            case Record() if not again:
                 waiting.append((line, line.record))
     _apply_run(shop, partition, waiting, signed)
     last = lines[-1]
@@ -98,6 +107,8 @@ def _calls(partition: Partition, run: list[tuple[Line, Record]], signed: str) ->
         match record:
             case Opened():
                 call = sales.opened(record, epoch, signed, where)
+            case Change() | Noted():
+                call = changes.effect(record, epoch, signed, where)
             case Joined() | Left():
                 call = waitlist.effect(record, epoch, where)
             case OrderRecord():
@@ -121,6 +132,8 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
             shop.sales.index(record, partition.number)
         if isinstance(record, Requested | Restored) and record.shopper:
             requests.append(record)
+        if isinstance(record, Extended | CalledOff):
+            shop.sales.index_end(record)
         if isinstance(record, SaleRecord):
             touched.add(record.sale)
     if requests:

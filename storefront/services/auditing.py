@@ -7,11 +7,12 @@ at; an order that differs is looked at again when the ledger has been read on, a
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 
 from storefront.domain import text
 from storefront.domain.ids import tag_of, tag_of_product
 from storefront.domain.order import PLACING
+from storefront.domain.records import Opened
 from storefront.domain.replay import LIVE, ReplayedOrder, ReplayedSale
 from storefront.domain.sale import Units
 from storefront.services.rereading import Story
@@ -22,7 +23,10 @@ LOOKS = 5
 """How often something is looked at before what differs counts."""
 
 COUNTERS = {"stock": "left", "reserved": "reserved", "pending": "unpaid", "paid": "paid", "expired": "expired"}
-NO_TERMS = frozenset({"at", "id", "sale"})
+NO_TERMS = frozenset({"at", "id", "sale", "epoch"})
+DEFAULTS = {one.name: str(one.default) for one in fields(Opened) if one.default is not MISSING}
+DEFAULTS |= {"paused": "0", "called_off": "0"}
+"""Terms that a sale lacks in Redis which was opened before there were any."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, and how much of how much is done."""
@@ -182,7 +186,7 @@ class _Audit:
         finding = Finding(sale, fields.get("product", "") if fields else "")
         if known is not None:
             opened = known.opened
-            finding = Finding(sale, opened.product, opened.begins, opened.num, len(known.orders))
+            finding = Finding(sale, opened.product, opened.begins, known.num, len(known.orders))
         if fields is not None:
             finding.units = Units(**{ours: _number(fields, theirs) for theirs, ours in COUNTERS.items()})
         if known is None or partition is None:
@@ -241,8 +245,8 @@ def _detail_flaw(order: str, shopper: str, seen: Seen, told: ReplayedOrder) -> s
 def _sale_flaws(fields: dict[str, str], units: Units, told: ReplayedSale) -> list[str]:
     """How a sale differs, counters first. Both sides have applied the same lines, if their positions are the same."""
     found: list[str] = []
-    if units.total != told.opened.num:
-        found.append(f"the units add up to {units.total}, not {told.opened.num}")
+    if units.total != told.num:
+        found.append(f"the units add up to {units.total}, not {told.num}")
     counts = {
         "unpaid": (units.unpaid, told.units.unpaid),
         "paid": (units.paid, told.units.paid),
@@ -255,13 +259,19 @@ def _sale_flaws(fields: dict[str, str], units: Units, told: ReplayedSale) -> lis
         f"Redis counts {here} {what}, the orders say {there}" for what, (here, there) in counts.items() if here != there
     ]
     terms = {name: "" if value is None else str(value) for name, value in asdict(told.opened).items()}
+    terms |= {"num": str(told.num), "ends": str(told.ends)}
+    terms |= {"paused": str(int(told.paused)), "called_off": str(int(told.called_off))}
     found += [
-        f"its {name} is “{fields.get(name, '')}” in Redis, “{value}” in the ledger"
+        f"its {name} is “{here}” in Redis, “{value}” in the ledger"
         for name, value in terms.items()
-        if name not in NO_TERMS and fields.get(name, "") != value
+        if name not in NO_TERMS and (here := fields.get(name, DEFAULTS.get(name, ""))) != value
     ]
+    if (changes := set(fields.get("changes", "").split())) != told.changes:
+        found.append(f"its history has {len(changes)} lines in Redis, {len(told.changes)} in the ledger")
     if fields.get("waitlist", "").split() != list(told.waiting):
         found.append("the waitlist in Redis isn't the one that the ledger tells")
+    if (listed := _number(fields, "payments")) != told.units.paid:
+        found.append(f"Redis lists {listed} payments, the orders say {told.units.paid}")
     position = _number(fields, "position")
     if position != told.position:
         found.append(f"Redis has applied its records up to line {position}, the ledger has them up to {told.position}")

@@ -1,24 +1,31 @@
 """Buying: one purchase in a straight line, and looking at one's orders."""
 
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
 from storefront.domain.account import Account
 from storefront.domain.errors import (
     Ended,
+    InvalidToken,
     LedgerDown,
+    LimitReached,
     Malformed,
+    NoSuchAccount,
     NoSuchOrder,
     NoSuchSale,
     Overloaded,
+    ProofRefused,
     PurchaseLost,
     Recovering,
 )
 from storefront.domain.ids import is_order_id, new_order_id, repeatable_order_id
 from storefront.domain.order import ENDED, PLACING, UNPAID, Order, OrderState
 from storefront.domain.records import Requested
+from storefront.services import accounts, proving
+from storefront.services.tokens import Claims
 from storefront.shop import Shop
 from storefront.stores.orders import Reservation
 
@@ -40,16 +47,25 @@ class Purchase:
     pay_by: int
 
 
-def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
+def buy(
+    shop: Shop, shopper: Account | Claims, product: str, key: str = "", proof: str = "", *, suspected: bool = False
+) -> Purchase:
     """Take one unit of a product's sale for ``shopper``, and say yes only once that stands for good.
 
-    ``key`` makes a repeat harmless: the same shopper's same key on the same sale is the same purchase.
+    Of somebody who is known by a token's claims alone the account is looked for on the way. ``key`` makes a repeat
+    harmless: the same shopper's same key on the same sale is the same purchase. ``proof`` is of work, or a ticket,
+    where the sale asks for one; some do of those who are ``suspected`` alone.
 
     The stock is taken first, so whatever fails behind it can undersell for a moment, never oversell; the sweep gives
-    the unit back. Raises the refusal that applies: NoSuchSale, Recovering, NotStarted, Ended, LimitReached, AllHeld,
-    SoldOut, LedgerDown, PurchaseLost.
+    the unit back. Raises the refusal that applies: NoSuchSale, Recovering, NotStarted, Ended, AccountTooNew,
+    ProofRequired, ProofInvalid, LimitReached, AllHeld, SoldOut, LedgerDown, PurchaseLost, InvalidToken.
     """
-    reservation = _reserved(shop, shopper, product, key)
+    proven = partial(_proven, shop, shopper, proof, suspected=suspected)
+    try:
+        reservation = _reserved(shop, shopper, product, key, proven)
+    except NoSuchAccount as fault:
+        shop.require_open()
+        raise InvalidToken from fault
     order = reservation.order
     purchase = Purchase(order, reservation.at, reservation.pay_by)
     if reservation.repeated:
@@ -76,7 +92,13 @@ def buy(shop: Shop, shopper: Account, product: str, key: str = "") -> Purchase:
     return purchase
 
 
-def _reserved(shop: Shop, shopper: Account, product: str, key: str) -> Reservation:
+def _reserved(
+    shop: Shop,
+    shopper: Account | Claims,
+    product: str,
+    key: str,
+    proven: Callable[[str, str], AbstractContextManager[None]],
+) -> Reservation:
     """A unit of the product's newest sale, or what this shopper's same ``key`` got of it before.
 
     The sale is that of the last purchase of the product, without a look for a newer one: there can only be one if this
@@ -86,21 +108,46 @@ def _reserved(shop: Shop, shopper: Account, product: str, key: str) -> Reservati
     def of(sale: str) -> Reservation:
         order = repeatable_order_id(sale, shopper.id, key) if key else new_order_id(sale)
         shop.ledger.require()
-        return shop.orders.reserve(
-            sale, order, shopper.id, shopper.name,
-            doubt_ms=shop.config.doubt_ms, pay_ms=shop.config.payment_window * 1000,
-        )  # fmt: skip
+        with proven(sale, order if key else ""):
+            return shop.orders.reserve(
+                sale, order, shopper.id, shopper.name, registered=shopper.registered,
+                is_known=isinstance(shopper, Account), doubt_ms=shop.config.doubt_ms,
+                pay_ms=shop.config.payment_window * 1000,
+            )  # fmt: skip
 
     if last := shop.sales.last_id_of(product):
-        with suppress(NoSuchSale, Ended, Recovering):
+        with suppress(NoSuchSale, Ended, Recovering, ProofRefused):
             reservation = of(last)
             if not reservation.repeated:
                 return reservation
     sale = shop.sales.id_of(product)
     if sale is None:
         shop.require_open()
+        if isinstance(shopper, Claims) and not accounts.known(shop, shopper.name, shopper.id):
+            raise NoSuchAccount(name=shopper.name)
         raise NoSuchSale
     return of(sale)
+
+
+def _proven(
+    shop: Shop, shopper: Account | Claims, proof: str, sale: str, repeated: str, *, suspected: bool
+) -> AbstractContextManager[None]:
+    """A block in which a purchase is tried that has the proof it needs. Raises ProofRefused or LimitReached.
+
+    Who holds all they may, or repeats an order, ``repeated``, whose answer was lost, has none left and is told as ever.
+    """
+    terms = shop.sales.terms_of(sale)
+    if terms is None or not proving.is_needed(terms, suspected=suspected):
+        return nullcontext()
+    try:
+        return proving.spending(shop, proving.for_sale(sale, shopper.id), proof)
+    except ProofRefused:
+        if repeated and shop.orders.get(repeated):
+            return nullcontext()
+        held = shop.orders.held(sale, shopper.id)
+        if len(held) >= terms.limit:
+            raise LimitReached(order=held[-1], orders=held) from None
+        raise
 
 
 def _stand(shop: Shop, requests: list[Requested]) -> list[bool | Exception]:

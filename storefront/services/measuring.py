@@ -25,6 +25,7 @@ class Figures:
     anomalies: dict[str, int]
     agenda: int
     workers: int
+    bans: int
 
     @property
     def is_open(self) -> bool:
@@ -45,4 +46,5 @@ def measure(shop: Shop) -> Figures:
         anomalies={kind: int(count) for kind, count in shop.memory.hash(keys.ANOMALIES).items()},
         agenda=shop.orders.waiting(ids),
         workers=shop.positions.workers(now),
+        bans=shop.snapshots.bans_in_force(),
     )

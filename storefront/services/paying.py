@@ -2,7 +2,16 @@
 
 from storefront.domain import records
 from storefront.domain.account import Account
-from storefront.domain.errors import AlreadyPaid, Cancelled, Expired, LedgerDown, NoSuchOrder, Overloaded, Recovering
+from storefront.domain.errors import (
+    AlreadyPaid,
+    Cancelled,
+    Expired,
+    LedgerDown,
+    NoSuchOrder,
+    Overloaded,
+    Recovering,
+    SaleCancelled,
+)
 from storefront.domain.order import LOST, Order, OrderState
 from storefront.services.buying import order_of, placed_order_of
 from storefront.shop import Shop
@@ -15,7 +24,7 @@ FREE = "free"
 
 
 def pay(shop: Shop, shopper: Account, order_id: str, *, repeatable: bool = False) -> Order:
-    """Pay an order. Raises NoSuchOrder, AlreadyPaid, Expired, Cancelled, Recovering, Overloaded.
+    """Pay an order. Raises NoSuchOrder, AlreadyPaid, Expired, Cancelled, SaleCancelled, Recovering, Overloaded.
 
     The charge is known by its order: whoever repeats this charges once, and hears the same answer again if they asked
     for it to be ``repeatable``. If this process dies between the charge and its record, the sweep finds the charge
@@ -28,6 +37,9 @@ def pay(shop: Shop, shopper: Account, order_id: str, *, repeatable: bool = False
     now = shop.memory.now_ms()
     if now >= order.pay_by:
         raise Expired
+    sale = shop.sales.get(order.sale)
+    if sale and sale.called_off:  # the money would merely have to be returned
+        raise SaleCancelled
     charge = shop.payments.charge(order.id, order.amount, order.currency).id if order.amount else FREE
     order = _recorded(shop, shopper, records.Paid(at=now, sale=order.sale, order=order.id, charge=charge))
     if order.state is not OrderState.PAID:

@@ -52,11 +52,24 @@ def keep(shop: Shop, sale_id: str, data: bytes) -> Picture:
     picture, files = imaging.redrawn(data)
     try:
         shop.pictures.keep(files)
+    except OSError as fault:
+        raise not_stored(fault) from fault
+    assign(shop, sale_id, picture)
+    return picture
+
+
+def assign(shop: Shop, sale_id: str, picture: Picture) -> None:
+    """Say that a picture, whose files are there, is the one of a sale. Raises PictureNotStored."""
+    try:
         shop.pictures.assign(sale_id, picture)
     except OSError as fault:
-        log.exception("a picture can't be stored (STOREFRONT_PICTURES)")
-        raise PictureNotStored from fault
-    return picture
+        raise not_stored(fault) from fault
+
+
+def not_stored(fault: OSError) -> PictureNotStored:
+    """What to raise where the pictures' folder can't be used."""
+    log.error("a picture can't be stored (STOREFRONT_PICTURES)", exc_info=fault)
+    return PictureNotStored()
 
 
 def of_sale(shop: Shop, sale_id: str, image: str) -> Picture | None:

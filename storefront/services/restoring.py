@@ -44,7 +44,11 @@ def restore(shop: Shop, partition: Partition) -> None:
         again = _accounts_again(shop, mending.epoch, now)
     else:
         sales = [sale for sale_id in shop.sales.of_partition(partition.number) if (sale := shop.sales.get(sale_id))]
-        again = _sales_again(sales, now) + _orders_again(shop, sales, mending.epoch) + _waiting_again(shop, sales, now)
+        again = (
+            _sales_again(shop, sales, mending.epoch, now)
+            + _orders_again(shop, sales, mending.epoch)
+            + _waiting_again(shop, sales, now)
+        )
         guarded = [sale.id for sale in sales]
     shop.ledger.append(mending, to=partition.name)
     shop.ledger.append_all(again)
@@ -53,21 +57,39 @@ def restore(shop: Shop, partition: Partition) -> None:
         raise GoBack
 
 
-def _sales_again(sales: Iterable[Sale], now: int) -> list[records.Record]:
-    return [
-        records.Opened(
-            at=now, sale=sale.id, merchant=sale.merchant, merchant_name=sale.merchant_name, **asdict(sale.terms)
+def _sales_again(shop: Shop, sales: Iterable[Sale], epoch: str, now: int) -> list[records.Record]:
+    again: list[records.Record] = []
+    for sale in sorted(sales, key=lambda sale: sale.terms.ends):
+        again.append(
+            records.Reopened(
+                at=now,
+                sale=sale.id,
+                epoch=epoch,
+                merchant=sale.merchant,
+                merchant_name=sale.merchant_name,
+                paused=sale.paused,
+                called_off=sale.called_off,
+                **asdict(sale.terms),
+            )
         )
-        for sale in sorted(sales, key=lambda sale: sale.terms.ends)
-    ]
+        again += [
+            records.Noted(at=now, sale=sale.id, epoch=epoch, change=change, line=line)
+            for change, line in shop.changes.lines(sale.id).items()
+        ]
+    return again
 
 
 def _orders_again(shop: Shop, sales: Iterable[Sale], epoch: str) -> list[records.Record]:
-    """A reservation becomes an order: its shopper may have been told yes by a record that is lost."""
+    """A reservation becomes an order: its shopper may have been told yes by a record that is lost.
+
+    Units that are being withdrawn were promised to nobody, and go back.
+    """
     again: list[records.Record] = []
     for sale, orders in shop.orders.all_of({sale.id for sale in sales}).items():
         for order, fields in orders:
             state = OrderState(fields["state"])
+            if state in PLACING and "units" in fields:
+                continue
             again.append(
                 records.Restored(
                     at=int(fields.get("at", 0)),
@@ -101,7 +123,8 @@ def _accounts_again(shop: Shop, epoch: str, now: int) -> list[records.Record]:
         records.Withdrawn(at=now, account=account, name=name) for account, _, name in shop.accounts.gone()
     ]
     for known in shop.accounts.all():
-        again.append(registration(known, now, epoch))
-        role = records.MerchantGranted if known.merchant else records.MerchantRevoked
-        again.append(role(at=now, account=known.id, name=known.name))
+        again.append(registration(known, known.registered, epoch))
+        merchant = records.MerchantGranted if known.merchant else records.MerchantRevoked
+        operator = records.OperatorGranted if known.operator else records.OperatorRevoked
+        again += (role(at=now, account=known.id, name=known.name) for role in (merchant, operator))
     return again

@@ -14,9 +14,10 @@ from storefront.domain.errors import (
     SaleNameTaken,
     SaleNotStored,
 )
-from storefront.domain.ids import is_sale_id, new_sale_id
+from storefront.domain.ids import is_sale_id, new_sale_id, repeatable_sale_id
+from storefront.domain.picture import given_in
 from storefront.domain.records import Opened
-from storefront.domain.sale import Look, Phase, Sale, Terms
+from storefront.domain.sale import OVER, Look, Phase, Sale, Terms
 from storefront.domain.text import folded
 from storefront.services import pictures
 from storefront.shop import Shop
@@ -43,29 +44,44 @@ def may_open_sales(shop: Shop, account: Account | None) -> bool:
     return shop.config.sales_open_to == "anyone" or (account is not None and account.merchant)
 
 
-def open_sale(shop: Shop, merchant: Account | None, terms: Terms, upload: bytes | None = None) -> Opening:
+def require_free_name(shop: Shop, terms: Terms, sale_id: str = "") -> None:
+    """Raise SaleNameTaken if another sale of this product hasn't ended, unless this one is over already."""
+    now = shop.memory.now_ms()
+    earlier = shop.sales.of_product(terms.product)
+    over = terms.ends * 1000 <= now
+    if earlier and earlier.id != sale_id and not earlier.called_off and now < earlier.terms.ends * 1000 and not over:
+        raise SaleNameTaken
+
+
+def open_sale(
+    shop: Shop, merchant: Account | None, terms: Terms, upload: bytes | None = None, key: str = ""
+) -> Opening:
     """Open a sale, with an uploaded picture or without, and wait until it is in force.
 
     A sale that is over already is kept beside a running one of the same product; it takes the name from nobody.
+    ``key`` makes a repeat harmless: the same merchant's same key opens the same product's sale once.
     Raises NotAMerchant, SaleNameTaken, SaleNotStored if it can't be stored for good, and Overloaded if it is stored
-    but not yet in force; also NoPicture or PictureNotStored for the upload.
+    but not yet in force; also NoPicture or PictureNotStored for the picture.
     """
     if not may_open_sales(shop, merchant):
         raise NotAMerchant
     try:
         now = shop.memory.now_ms()
-        earlier = shop.sales.of_product(terms.product)
         over = terms.ends * 1000 <= now
-        if earlier and now < earlier.terms.ends * 1000 and not over:
-            raise SaleNameTaken
-        sale_id = new_sale_id(terms.product)
+        by = merchant.id if merchant else ""
+        sale_id = repeatable_sale_id(terms.product, by, key) if key else new_sale_id(terms.product)
+        if key and (opened := shop.sales.get(sale_id)):
+            return Opening(opened, over)
+        require_free_name(shop, terms, sale_id)
         if upload is not None:
             terms = replace(terms, image=pictures.keep(shop, sale_id, upload).image)
+        elif picture := given_in(terms.image):
+            pictures.assign(shop, sale_id, picture)
         receipt = shop.ledger.append(
             Opened(
                 at=now,
                 sale=sale_id,
-                merchant=merchant.id if merchant else "",
+                merchant=by,
                 merchant_name=merchant.name if merchant else "",
                 **asdict(terms),
             )
@@ -139,9 +155,9 @@ def shop_window(shop: Shop, cursor: int = 0, wanted: str = "") -> Window:
     looks = shop.sales.look(ids[:PAGE])
     return Window(
         now=clock / 1000,
-        live=[look for look in looks if look.phase not in (Phase.UPCOMING, Phase.ENDED)],
+        live=[look for look in looks if look.phase not in (Phase.UPCOMING, *OVER)],
         upcoming=[look for look in looks if look.phase is Phase.UPCOMING],
-        ended=[look for look in looks if look.phase is Phase.ENDED],
+        ended=[look for look in looks if look.phase in OVER],
         next_cursor=cursor + PAGE if len(ids) > PAGE else None,
         found=len(named or ()),
         searched=LOOKED_THROUGH if words and shop.sales.count() > LOOKED_THROUGH else 0,

@@ -7,7 +7,7 @@ import logging
 from collections import Counter, defaultdict
 
 from storefront.domain.ids import new_order_id
-from storefront.domain.records import Expired, Paid, Record, Refunded, Released, Requested, Withdrawn
+from storefront.domain.records import Expired, Paid, Record, Refunded, Released, Requested, Revoked, Withdrawn
 from storefront.shop import Shop
 from storefront.stores.census import pieces
 from storefront.stores.orders import Due
@@ -28,7 +28,7 @@ def sweep(shop: Shop) -> int:
 
 
 def sweep_sales(shop: Shop, sales: list[str]) -> int:
-    """Release doubtful reservations, expire unpaid orders, refund late money and offer what came back, of these."""
+    """Release doubtful reservations, expire unpaid orders, revoke what was called off, refund, and offer, of these."""
     written, busy = 0, sales
     while due := shop.orders.due(busy, BATCH):
         records = _answers(shop, due)
@@ -64,6 +64,7 @@ def _answers(shop: Shop, due: list[Due]) -> list[Record]:
             for one in unpaid + freed
             if one.order in taken
         ],
+        *[Revoked(at=now, sale=one.sale, order=one.order) for one in tasks["revoke"]],
         *[Expired(at=now, sale=one.sale, order=one.order) for one in unpaid if one.order not in taken],
     ]
 

@@ -17,17 +17,23 @@ REMEMBERED = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Whom a token names, and when it runs out (Unix seconds)."""
+    """The id and name of the account that a token names, and when it runs out (Unix seconds).
 
-    account: str
+    ``registered`` is when the account was registered (Unix ms), 0 where that isn't known.
+    """
+
+    id: str
     name: str
     expires: float
+    registered: int = 0
 
 
 def issue(account: Account, secret: str, lifetime: int) -> str:
     """A token for ``account``, valid for ``lifetime`` seconds."""
     now = int(time.time())
-    claims = {"sub": account.id, "name": account.name, "iat": now, "exp": now + lifetime}
+    claims = {
+        "sub": account.id, "name": account.name, "iat": now, "exp": now + lifetime, "registered": account.registered
+    }  # fmt: skip
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
 
@@ -50,4 +56,5 @@ def _verified(token: str, secret: str) -> Claims:
         raise InvalidToken from fault
     if not isinstance(claims["name"], str):
         raise InvalidToken
-    return Claims(account=claims["sub"], name=claims["name"], expires=float(claims["exp"]))
+    registered = claims.get("registered", 0)  # tokens from before there was this claim
+    return Claims(id=claims["sub"], name=claims["name"], expires=float(claims["exp"]), registered=registered)

@@ -9,17 +9,21 @@ from dataclasses import dataclass
 
 from storefront.domain.account import Account
 from storefront.domain.errors import (
+    AccountTooNew,
     Ended,
     LedgerDown,
     LimitReached,
     NoSaleOfThisId,
     NotStarted,
     Recovering,
+    SaleCancelled,
+    SalePaused,
     SoldOut,
     UnitsLeft,
 )
 from storefront.domain.records import Joined, Left
 from storefront.domain.sale import Phase, Sale
+from storefront.services import proving
 from storefront.shop import Shop
 
 APPLY_TIMEOUT = 5.0
@@ -54,20 +58,25 @@ def place_of(shop: Shop, shopper: Account, sale: Sale) -> int | None:
     return shop.waitlist.place(sale.id, shopper.id) if sale.waiting and may_return else None
 
 
-def join(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
-    """Wait for a unit. Joining twice is joining once.
+def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspected: bool = False) -> Waiting:
+    """Wait for a unit. Joining twice is joining once. ``proof`` and ``suspected`` as for ``buying.buy``.
 
-    Raises NoSaleOfThisId, NotStarted, Ended, SoldOut, UnitsLeft where one may just buy, LimitReached, Recovering, or
-    Overloaded while the order worker is behind.
+    Raises NoSaleOfThisId, NotStarted, Ended, SalePaused, SaleCancelled, SoldOut, UnitsLeft where one may just buy,
+    LimitReached, AccountTooNew, ProofRequired, ProofInvalid, Recovering, or Overloaded while the worker is behind.
     """
     waiting = look(shop, shopper, sale_id)
     shop.require_open()
     if waiting.place is not None:
         return waiting
-    _require_all_held(waiting.sale.phase(shop.memory.now_ms() / 1000))
-    if len(waiting.orders) >= waiting.sale.terms.limit:
+    now, terms = shop.memory.now_ms(), waiting.sale.terms
+    _require_all_held(waiting.sale.phase(now / 1000))
+    if now < terms.open_from(shopper.registered):
+        raise AccountTooNew(terms.open_from(shopper.registered))
+    if len(waiting.orders) >= terms.limit:
         raise LimitReached(order=waiting.orders[-1], orders=list(waiting.orders))
-    _append(shop, Joined(at=shop.memory.now_ms(), sale=sale_id, shopper=shopper.id, shopper_name=shopper.name))
+    purpose = proving.for_sale(sale_id, shopper.id) if proving.is_needed(terms, suspected=suspected) else None
+    with proving.spending(shop, purpose, proof):
+        _append(shop, Joined(at=now, sale=sale_id, shopper=shopper.id, shopper_name=shopper.name))
     return look(shop, shopper, sale_id)
 
 
@@ -86,6 +95,10 @@ def _require_all_held(phase: Phase) -> None:
             raise NotStarted
         case Phase.ENDED:
             raise Ended
+        case Phase.CANCELLED:
+            raise SaleCancelled
+        case Phase.PAUSED:
+            raise SalePaused
         case Phase.SOLD_OUT:
             raise SoldOut
         case Phase.LIVE:

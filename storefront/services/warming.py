@@ -9,7 +9,7 @@ from storefront.shop import Shop
 
 log = logging.getLogger(__name__)
 
-SCRIPTS = {"count", "reserve", "confirm"}
+SCRIPTS = {"reserve", "confirm"}
 """What a purchase runs."""
 
 CONNECTIONS = 8

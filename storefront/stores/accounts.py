@@ -7,6 +7,8 @@ from storefront.domain.records import (
     AccountRecord,
     MerchantGranted,
     MerchantRevoked,
+    OperatorGranted,
+    OperatorRevoked,
     Registered,
     Withdrawn,
 )
@@ -14,13 +16,18 @@ from storefront.stores import keys
 from storefront.stores.memory import Memory, pairs
 from storefront.stores.scripts import Call
 
+ACTIVE = "active"
+"""An account's state once its registration got through."""
+
 LOOK_AGAIN_MS = 15_000
 """After this long the sweep looks again at a claim that it has withdrawn."""
 
 _CHANGES: dict[type[AccountRecord], str] = {
     Withdrawn: "withdrawn",
-    MerchantGranted: "granted",
-    MerchantRevoked: "revoked",
+    MerchantGranted: "merchant 1",
+    MerchantRevoked: "merchant 0",
+    OperatorGranted: "operator 1",
+    OperatorRevoked: "operator 0",
     AccountDeleted: "deleted",
 }
 
@@ -33,7 +40,8 @@ def effect(record: AccountRecord, epoch: str, signed: str, place: str) -> Call:
     script_keys = [keys.account(record.name), keys.ACCOUNTS, keys.ACCOUNTS_AGENDA, keys.ACCOUNTS_GONE]
     if isinstance(record, Registered):
         fields = [
-            "age", record.age, "address", record.address, "avatar", record.avatar, "password", record.password
+            "at", record.at, "age", record.age, "address", record.address, "avatar", record.avatar,
+            "password", record.password,
         ]  # fmt: skip
         return (
             "apply_registered",
@@ -57,13 +65,15 @@ class Accounts:
     def get(self, name: str) -> Account | None:
         """The account of this name, once its registration got through."""
         found = self._memory.hash(keys.account(name))
-        if found.get("state") != "active":
+        if found.get("state") != ACTIVE:
             return None
         return Account(
             id=found["id"],
             profile=Profile(name, int(found["age"]), found["address"], found["avatar"]),
             password=found["password"],
             merchant=found.get("merchant") == "1",
+            operator=found.get("operator") == "1",
+            registered=int(found.get("at", 0)),
         )
 
     def claim(self, account: Account, doubt_ms: int) -> tuple[int, str]:

@@ -77,6 +77,8 @@ class Census:
     def sales(self, ids: list[str]) -> dict[str, dict[str, str]]:
         """Every field of these sales, and at the same moment their ``waitlist``: the shoppers, separated by spaces.
 
+        And how many ``payments`` are listed, and the ids of its ``changes``.
+
         No entry for a sale that isn't there.
         """
         found: dict[str, dict[str, str]] = {}
@@ -85,10 +87,13 @@ class Census:
             for sale in piece:
                 pipeline.hgetall(keys.sale(sale))
                 pipeline.zrange(keys.waitlist(sale), 0, -1)
+                pipeline.zcard(keys.sale_payments(sale))
+                pipeline.hkeys(keys.changes(sale))
             answers: Iterator[Any] = iter(pipeline.execute())
-            for sale, fields, waiting in zip(piece, answers, answers, strict=True):
+            for sale, fields, waiting, payments, changes in zip(piece, *[answers] * 4, strict=True):
                 if fields:
-                    found[sale] = {**fields, "waitlist": " ".join(waiting)}
+                    told = {"waitlist": " ".join(waiting), "payments": str(payments), "changes": " ".join(changes)}
+                    found[sale] = fields | told
         return found
 
     def listed(self, sale: str, partition: int) -> bool:

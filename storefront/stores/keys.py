@@ -21,6 +21,26 @@ def agenda(sale_id: str) -> str:
     return f"{{{tag_of(sale_id)}}}:agenda:{sale_id}"
 
 
+def sale_orders(sale_id: str) -> str:
+    """Sorted set: every order that was placed in this sale → when it was made (Unix ms)."""
+    return f"{{{tag_of(sale_id)}}}:orders:{sale_id}"
+
+
+def sale_payments(sale_id: str) -> str:
+    """Sorted set: every order of this sale that is paid → since when (Unix ms)."""
+    return f"{{{tag_of(sale_id)}}}:payments:{sale_id}"
+
+
+def refused(sale_id: str) -> str:
+    """String: there is one for a sale that was not opened, since its product's name was taken."""
+    return f"{{{tag_of(sale_id)}}}:refused:{sale_id}"
+
+
+def changes(sale_id: str) -> str:
+    """Hash: change of this sale → what its history says of it (``records.line_of``)."""
+    return f"{{{tag_of(sale_id)}}}:changes:{sale_id}"
+
+
 def waitlist(sale_id: str) -> str:
     """Sorted set: shopper who waits for a unit of this sale → where the ledger says so, which is their order."""
     return f"{{{tag_of(sale_id)}}}:waitlist:{sale_id}"
@@ -113,6 +133,30 @@ ACCOUNTS_AGENDA = "{accounts}:agenda"
 
 ACCOUNTS_GONE = "{accounts}:gone"
 """Hash: account id → "withdrawn" or "deleted", and the name it had: ids that may never become accounts again."""
+
+BANS = "bans"
+"""Stream: bans, and the ends of bans that were lifted."""
+
+
+def refusals(sale_id: str) -> str:
+    """Hash: why a purchase of this sale was refused → how often."""
+    return f"{{{tag_of(sale_id)}}}:refusals:{sale_id}"
+
+
+def sale_bans(sale_id: str) -> str:
+    """Stream: of ``BANS``, what was for buying of this sale too often."""
+    return f"{{{tag_of(sale_id)}}}:bans:{sale_id}"
+
+
+def proof(proof_id: str) -> str:
+    """String with expiry: a proof of work that was used."""
+    return f"proof:{proof_id}"
+
+
+def ticket(purpose: str) -> str:
+    """String with expiry: the one open ticket for a purpose, in place of a proof of work."""
+    return f"ticket:{purpose}"
+
 
 ANOMALIES = "anomalies"
 """Hash: kind → how often something happened that the design rules out."""

@@ -104,6 +104,19 @@ class Memory:
         """A string."""
         return cast("str | None", self.redis.get(key))
 
+    def read_and_run(self, key: str, fields: list[str], call: Call) -> tuple[list[str | None], Any]:
+        """Some fields of a hash and, after that and in the same round trip, a script's answer."""
+        name, script_keys, args = call
+
+        def send() -> list[Any]:
+            pipeline = self.redis.pipeline(transaction=False)
+            pipeline.hmget(key, fields)
+            pipeline.evalsha(self.scripts.sha(name), len(script_keys), *script_keys, *args)
+            return pipeline.execute()
+
+        found, answer = self.scripts.with_sources(send, {name})
+        return found, answer
+
     def members(self, key: str) -> set[str]:
         """A set."""
         return cast("set[str]", self.redis.smembers(key))

@@ -3,7 +3,20 @@
 from dataclasses import dataclass
 from typing import cast
 
-from storefront.domain.errors import AllHeld, Ended, LimitReached, NoSuchSale, NotStarted, Recovering, Refused, SoldOut
+from storefront.domain.errors import (
+    AccountTooNew,
+    AllHeld,
+    Ended,
+    LimitReached,
+    NoSuchAccount,
+    NoSuchSale,
+    NotStarted,
+    Recovering,
+    Refused,
+    SaleCancelled,
+    SalePaused,
+    SoldOut,
+)
 from storefront.domain.order import Order, OrderState
 from storefront.domain.records import (
     Cancelled,
@@ -14,8 +27,10 @@ from storefront.domain.records import (
     Released,
     Requested,
     Restored,
+    Revoked,
 )
 from storefront.stores import keys
+from storefront.stores.accounts import ACTIVE
 from storefront.stores.census import PIECE, pieces
 from storefront.stores.memory import Memory
 from storefront.stores.scripts import Call
@@ -33,6 +48,8 @@ _REFUSALS: dict[str, type[Refused]] = {
     "ended": Ended,
     "all_held": AllHeld,
     "sold_out": SoldOut,
+    "paused": SalePaused,
+    "sale_cancelled": SaleCancelled,
 }
 
 
@@ -91,7 +108,10 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
         case Requested():
             return (
                 "apply_requested",
-                [sale, buyers, order, agenda, keys.waitlist(record.sale), keys.waiters(record.sale)],
+                [
+                    sale, buyers, order, agenda, keys.waitlist(record.sale), keys.waiters(record.sale),
+                    keys.sale_orders(record.sale),
+                ],
                 [
                     *guard, signed, record.order, record.shopper, record.shopper_name,
                     record.epoch, record.at, record.pay_by,
@@ -105,13 +125,17 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
                 [sale, buyers, order, agenda],
                 [*guard, record.order, why, LAST_CHECK_MS, signed, reserved_in],
             )
+        case Revoked():
+            payments = keys.sale_payments(record.sale)
+            return "apply_revoked", [sale, buyers, order, agenda, payments], [*guard, record.order, LAST_CHECK_MS]
         case Paid():
-            return "apply_paid", [sale, order, agenda], [*guard, record.order, record.charge, record.at]
+            payments = keys.sale_payments(record.sale)
+            return "apply_paid", [sale, order, agenda, payments], [*guard, record.order, record.charge, record.at]
         case Restored():
             facts = [record.state, record.shopper, record.shopper_name, record.at, record.pay_by]
             return (
                 "apply_restored",
-                [sale, buyers, order, agenda],
+                [sale, buyers, order, agenda, keys.sale_orders(record.sale), keys.sale_payments(record.sale)],
                 [
                     *guard, signed, record.epoch, record.order, *facts,
                     record.charge, record.refund, LAST_CHECK_MS, record.paid_at,
@@ -130,17 +154,39 @@ class Orders:
         self._memory = memory
 
     def reserve(
-        self, sale: str, order: str, shopper: str, shopper_name: str, *, doubt_ms: int, pay_ms: int
+        self,
+        sale: str,
+        order: str,
+        shopper: str,
+        shopper_name: str,
+        *,
+        doubt_ms: int,
+        pay_ms: int,
+        registered: int = 0,
+        is_known: bool = True,
     ) -> Reservation:
-        """Take one unit. Raises the refusal that applies; ``LimitReached`` names the orders held."""
-        word, *facts = self._memory.scripts.run(
-            "reserve",
-            [keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale)],
-            [order, shopper, shopper_name, doubt_ms, pay_ms],
-        )
+        """Take one unit. Raises the refusal that applies; ``LimitReached`` names the orders held.
+
+        ``registered`` is when the shopper's account was registered (Unix ms), 0 for long ago.
+
+        Whether there is an account of a shopper who isn't known yet is seen in the same round trip. Raises
+        NoSuchAccount if there is none; the unit then comes back as one that was never asked for.
+        """
+        script_keys = [keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale)]
+        args = [order, shopper, shopper_name, doubt_ms, pay_ms, registered]
+        if is_known:
+            word, *facts = self._memory.scripts.run("reserve", script_keys, args)
+        else:
+            found, (word, *facts) = self._memory.read_and_run(
+                keys.account(shopper_name), ["id", "state"], ("reserve", script_keys, args)
+            )
+            if found != [shopper, ACTIVE]:
+                raise NoSuchAccount(name=shopper_name)
         if word in ("reserved", "repeat"):
             at, epoch, pay_by = facts
             return Reservation(sale, order, int(at or 0), epoch, int(pay_by or 0), word == "repeat")
+        if word == "account_too_new":
+            raise AccountTooNew(int(facts[0]))
         if word == "limit_reached":
             held = facts[3:]
             raise LimitReached(order=held[-1], orders=held)
@@ -184,6 +230,38 @@ class Orders:
             return None
         return cast("list[str]", self._memory.redis.zrevrange(key, before + 1, before + most))
 
+    def of_sale(self, sale: str, most: int, after: str = "") -> list[str] | None:
+        """Ids of the orders placed in a sale, the newest in front, from the one behind ``after`` on.
+
+        None if that isn't the sale's. They are found by when they were made, not by rank, so that none is told twice or
+        passed over while others come in.
+        """
+        key, redis = keys.sale_orders(sale), self._memory.redis
+        if not after:
+            return cast("list[str]", redis.zrevrange(key, 0, most - 1))
+        made = redis.zscore(key, after)
+        if made is None:
+            return None
+        at = int(made)
+        twins = [one for one in cast("list[str]", redis.zrevrangebyscore(key, at, at)) if one < after]
+        older = cast("list[str]", redis.zrevrangebyscore(key, f"({at}", "-inf", 0, most)) if len(twins) < most else []
+        return [*twins, *older][:most]
+
+    def last_of_sale(self, sale: str) -> int:
+        """When the last order of a sale was made or paid, in Unix ms; 0 for never."""
+        lists = (keys.sale_orders(sale), keys.sale_payments(sale))
+        newest = [self._memory.redis.zrevrange(key, 0, 0, withscores=True) for key in lists]
+        return max((int(at) for found in newest for _, at in cast("list[tuple[str, float]]", found)), default=0)
+
+    def counted(self, sale: str, marks: list[int]) -> tuple[list[int], list[int]]:
+        """How many orders of a sale were made, and how many paid for good, before each of these moments (Unix ms)."""
+        pipeline = self._memory.redis.pipeline(transaction=False)
+        for key in (keys.sale_orders(sale), keys.sale_payments(sale)):
+            for mark in marks:
+                pipeline.zcount(key, "-inf", f"({mark}")
+        told = cast("list[int]", pipeline.execute())
+        return told[: len(marks)], told[len(marks) :]
+
     def some(self, ids: list[str]) -> list[Order]:
         """Several orders, in the order of ``ids``, without those that never became one."""
         found = self._memory.hashes([keys.order(order_id) for order_id in ids])
@@ -212,7 +290,10 @@ class Orders:
     def due(self, sales: list[str], most: int) -> list[Due]:
         """What the sweep must do for these sales, ``most`` things for each (see ``due.lua``)."""
         told = self._memory.scripts.run_many(
-            [("due", [keys.agenda(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS]) for sale in sales]
+            [
+                ("due", [keys.agenda(sale), keys.sale(sale)], [keys.orders_of_tag(sale), most, LOOK_AGAIN_MS])
+                for sale in sales
+            ]
         )
         return [
             Due(sale, *one)

@@ -18,6 +18,20 @@ REMEMBERED = 10_000
 """Sales whose picture a process remembers, which spares looking into the folder at each page."""
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that nobody sees half of it, and none of it is lost. Raises OSError."""
+    beside = path.with_name(f".{secrets.token_hex(8)}")
+    try:
+        with beside.open("xb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
 class Pictures:
     """The folder. Raises OSError where it can't be used."""
 
@@ -30,7 +44,7 @@ class Pictures:
         """Write the files of a picture, by name. What is there already stays."""
         for name, content in files.items():
             if not (self._folder / name).exists():
-                self._write(self._folder / name, content)
+                write_whole(self._folder / name, content)
 
     def path(self, file: str) -> Path | None:
         """Where a picture's file is, or None where ``file`` isn't the name of one that exists."""
@@ -44,7 +58,7 @@ class Pictures:
     def assign(self, sale_id: str, picture: Picture) -> None:
         """Say which picture a sale has. Its files are there already."""
         self._sales.mkdir(exist_ok=True)
-        self._write(self._sales / sale_id, picture.name.encode())
+        write_whole(self._sales / sale_id, picture.name.encode())
 
     def of_sale(self, sale_id: str) -> Picture | None:
         """The picture of a sale, as far as the folder knows. A sale gets one once, so a process may remember it."""
@@ -59,18 +73,6 @@ class Pictures:
                     self._known.clear()
                 self._known[sale_id] = known
         return known
-
-    def _write(self, path: Path, content: bytes) -> None:
-        beside = path.with_name(f".{secrets.token_hex(8)}")
-        try:
-            with beside.open("xb") as out:
-                out.write(content)
-                out.flush()
-                os.fsync(out.fileno())
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
 
 
 class Awaited:

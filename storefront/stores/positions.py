@@ -54,7 +54,10 @@ def mending(sale: str | None, forgotten: list[str], epoch: str, signed: str, pla
             [epoch, place, signed],
         )
     orders = [keys.order(order) for order in forgotten]
-    of_sale = [keys.sale(sale), keys.buyers(sale), keys.agenda(sale), keys.waitlist(sale), keys.waiters(sale)]
+    of_sale = [
+        keys.sale(sale), keys.buyers(sale), keys.agenda(sale), keys.waitlist(sale), keys.waiters(sale),
+        keys.sale_orders(sale), keys.sale_payments(sale), keys.changes(sale),
+    ]  # fmt: skip
     return "apply_mending", [*of_sale, *orders], [epoch, place, signed]
 
 

@@ -4,12 +4,15 @@ from dataclasses import asdict
 from typing import cast
 
 from storefront.domain.picture import is_elsewhere
-from storefront.domain.records import Opened
-from storefront.domain.sale import Look, Refunds, Sale, Terms, Units
+from storefront.domain.records import CalledOff, Extended, Opened, Reopened, line_of
+from storefront.domain.sale import Look, Proof, Refunds, Sale, Terms, Units
 from storefront.domain.text import folded
 from storefront.stores import keys
 from storefront.stores.memory import Memory, pairs
 from storefront.stores.scripts import Call
+
+MOST_TERMS = 500
+"""Sales whose terms each process remembers."""
 
 
 def _sale(sale_id: str, found: dict[str, str]) -> Sale:
@@ -26,6 +29,8 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
             limit=int(found["limit"]),
             description=found["description"],
             image=found["image"],
+            proof=found.get("proof", Proof.OFF),
+            min_account_age=int(found.get("min_account_age", 0)),
         ),
         units=Units(
             left=int(found["stock"]),
@@ -38,6 +43,8 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
         merchant_name=found["merchant_name"],
         refunds=Refunds(due=int(found.get("refund_due", 0)), done=int(found.get("refunded", 0))),
         waiting=int(found.get("waiting", 0)),
+        paused=found.get("paused") == "1",
+        called_off=found.get("called_off") == "1",
     )
 
 
@@ -47,14 +54,19 @@ def opened(record: Opened, epoch: str, signed: str, place: str) -> Call:
     fields: list[str | int] = []
     for name in (
         "product", "producter", "begins", "price", "currency", "limit", "description", "image",
-        "merchant", "merchant_name",
+        "proof", "min_account_age", "merchant", "merchant_name",
     ):  # fmt: skip
         fields += [name, "" if terms[name] is None else terms[name]]
+    mended = record if isinstance(record, Reopened) else None
     return (
         "apply_opened",
-        [keys.sale(record.sale), keys.product(record.product)],
-        [epoch, place, signed, record.sale, record.at, record.ends, record.num, *fields],
-    )
+        [keys.sale(record.sale), keys.product(record.product), keys.changes(record.sale), keys.refused(record.sale)],
+        [
+            epoch, place, signed, record.sale, record.at, record.ends, record.num,
+            int(mended is not None and mended.paused), int(mended is not None and mended.called_off),
+            mended.epoch if mended else "", line_of(record), *fields,
+        ],
+    )  # fmt: skip
 
 
 class Sales:
@@ -64,6 +76,7 @@ class Sales:
         self._memory = memory
         self._names: dict[str, str] = {}
         self._newest: dict[str, str] = {}
+        self._terms: dict[str, Terms] = {}
 
     def id_of(self, product: str) -> str | None:
         """The id of the newest sale of a product."""
@@ -80,6 +93,18 @@ class Sales:
         """One sale."""
         found = self._memory.hash(keys.sale(sale_id))
         return _sale(sale_id, found) if found else None
+
+    def terms_of(self, sale_id: str) -> Terms | None:
+        """What was fixed when a sale was opened, ``num`` and ``ends`` as they were at some time since.
+
+        The rest never changes, so each process asks Redis for it once.
+        """
+        known = self._terms.get(sale_id)
+        if known is None and (sale := self.get(sale_id)):
+            if len(self._terms) >= MOST_TERMS:
+                self._terms.clear()
+            known = self._terms[sale_id] = sale.terms
+        return known
 
     def of_product(self, product: str) -> Sale | None:
         """The newest sale of a product."""
@@ -150,17 +175,30 @@ class Sales:
             found += [(begins, sale_id) for sale_id, begins in cast("list[tuple[str, float]]", newest)]
         return [sale_id for _, sale_id in sorted(found, reverse=True)[start : start + most]]
 
+    def newest(self, start: int, most: int) -> list[str]:
+        """Ids of everybody's sales, the last to begin in front, from the ``start``-th on."""
+        return cast("list[str]", self._memory.redis.zrevrange(keys.SALES_BY_BEGIN, start, start + most - 1))
+
     def index(self, sale: Opened, partition: int) -> None:
         """Put a sale that was opened into the lists. May run twice."""
         pipeline = self._memory.redis.pipeline(transaction=False)
         pipeline.zadd(keys.SALES_BY_BEGIN, {sale.sale: sale.begins})
-        pipeline.zadd(keys.SALES_BY_END, {sale.sale: sale.ends})
+        is_over = isinstance(sale, Reopened) and sale.called_off
+        pipeline.zadd(keys.SALES_BY_END, {sale.sale: min(sale.ends, sale.at // 1000) if is_over else sale.ends})
         pipeline.hset(keys.SALES_NAMES, sale.sale, folded(sale.product))
         pipeline.sadd(keys.sales_of_partition(partition), sale.sale)
         pipeline.zadd(keys.merchant_sales(sale.merchant), {sale.sale: sale.begins})
         if is_elsewhere(sale.image):
             pipeline.zadd(keys.PICTURES_DUE, {sale.sale: sale.at}, nx=True)
         pipeline.execute()
+
+    def index_end(self, change: Extended | CalledOff) -> None:
+        """Put a sale where it belongs that ends later, or was called off. May run twice."""
+        if sale := self.get(change.sale):
+            ends = sale.terms.ends
+            self._memory.redis.zadd(
+                keys.SALES_BY_END, {sale.id: min(ends, change.at // 1000) if sale.called_off else ends}
+            )
 
     def of_partition(self, partition: int) -> list[str]:
         """Ids of the sales whose records stand in a partition."""

@@ -16,8 +16,10 @@ from typing import Any, cast
 
 from redis.exceptions import RedisError
 
-from storefront.domain.errors import AllHeld, Ended, NotStarted, Refused, SoldOut
+from storefront.domain.ban import Ban
+from storefront.domain.errors import AllHeld, Ended, NotStarted, Refused, SaleCancelled, SalePaused, SoldOut
 from storefront.stores import keys
+from storefront.stores.bans import AT_ONCE, BEGINNING, Banned, entries_of
 from storefront.stores.memory import Memory
 
 log = logging.getLogger(__name__)
@@ -29,11 +31,19 @@ PATIENCE = 0.25
 """Seconds that a caller may wait for another to read."""
 
 MOST_BUYERS = 5000
-"""Shoppers who hold units of a sale that are read at once. Of a larger sale so many are read at a time; until all are
-known, each is asked for."""
+"""Shoppers who hold units of a sale that are read at once."""
+
+STEP = 5000
+"""Of a larger sale so many are read at a time; until all are known, each is asked for, once."""
+
+MOST_ABSENT = 200_000
+"""Shoppers of such a sale who are remembered to hold nothing."""
 
 MOST_SALES = 200
 """Sales that are looked at, at a time."""
+
+NOT_SELLING: dict[str, type[Refused]] = {"paused": SalePaused, "sale_cancelled": SaleCancelled}
+"""What a merchant may have done to a sale."""
 
 KEPT = 10.0
 """Seconds after which a sale that nobody asks for is no longer looked at."""
@@ -53,10 +63,14 @@ class Snapshot:
     mark: str
     buyers: Container[str] | None
     """The shoppers who hold units, if they are known."""
+    absent: set[str] = field(default_factory=set)
+    """Shoppers who were asked for under this mark, and hold none."""
 
     def refusal(self) -> type[Refused] | None:
         """What anybody who holds no unit is surely told now, or None where that isn't sure."""
         now = time.monotonic() * 1000
+        if self.taken is SaleCancelled:
+            return SaleCancelled
         if now + self.most < self.begins:
             return NotStarted
         if now + self.least >= self.ends:
@@ -100,6 +114,15 @@ class _Looked:
     scan: _Scan | None = None
 
 
+def _why_none(stock: int, unpaid: int, waiting: int, state: str) -> type[Refused] | None:
+    """Why nobody can have a unit who holds none, by ``gauge.lua``; None while there are units for sale."""
+    if state in NOT_SELLING:
+        return NOT_SELLING[state]
+    if stock <= 0:
+        return AllHeld if unpaid else SoldOut
+    return AllHeld if waiting else None
+
+
 class Snapshots:
     """Reads snapshots. Threads may share it."""
 
@@ -109,6 +132,7 @@ class Snapshots:
         self._reading = threading.Lock()
         self._read = self._outdated = -1.0
         self._gone: frozenset[str] | None = None
+        self._banned, self._bans_read = Banned(), BEGINNING
 
     def of(self, product: str) -> Snapshot | None:
         """The newest sale of a product as it was a moment ago, or None where nothing is known of it (yet)."""
@@ -126,6 +150,23 @@ class Snapshots:
         """The ids that were no accounts any more a moment ago, or None where that isn't known."""
         return self._gone if self._is_fresh(time.monotonic()) or self._read_anew() else None
 
+    def ban_on(self, account: str, caller: str) -> Ban | None:
+        """The ban that stood a moment ago on an account, or on a caller without one; as far as it is known."""
+        if not self._is_fresh(time.monotonic()):
+            self._read_anew()
+        return self._banned.of(account, caller, time.time() * 1000)
+
+    def known_ban_on(self, account: str) -> Ban | None:
+        """The same for whoever has just asked for a snapshot."""
+        return self._banned.of(account, "", time.time() * 1000) if self._banned else None
+
+    def bans_in_force(self) -> int:
+        """How many are banned now, as far as it is known."""
+        if not self._is_fresh(time.monotonic()):
+            self._read_anew()
+        now = time.time() * 1000
+        return sum(one.until > now for one in self._banned)
+
     def outdate(self) -> None:
         """Something was changed through this process: what was read before no longer counts."""
         self._outdated = time.monotonic()
@@ -137,10 +178,15 @@ class Snapshots:
         """
         if snapshot.buyers is not None and not order:
             return shopper in snapshot.buyers
+        if shopper in snapshot.absent and not order:
+            return False
         pipeline = self._memory.redis.pipeline(transaction=False)
         pipeline.hexists(keys.buyers(snapshot.sale), shopper)
         pipeline.exists(keys.order(order))
-        return any(pipeline.execute())
+        holds, is_known = pipeline.execute()
+        if not holds and len(snapshot.absent) < MOST_ABSENT:
+            snapshot.absent.add(shopper)
+        return bool(holds or is_known)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -168,7 +214,9 @@ class Snapshots:
 
     def _read_all(self, began: float) -> None:
         products = {name: one for name, one in list(self._products.items()) if began - one.asked < KEPT}
-        ((count, *gone), *told), ended = self._ask(products), time.monotonic()
+        ((count, *gone), bans, *told), ended = self._ask(products), time.monotonic()
+        if entries := entries_of(bans):
+            self._bans_read = self._banned.take(entries)
         for number, (name, looked) in enumerate(products.items()):
             sale, gauge = told[2 * number : 2 * number + 2]
             if sale and sale == looked.sale:
@@ -185,16 +233,18 @@ class Snapshots:
         self._read = began
 
     def _ask(self, products: dict[str, _Looked]) -> list[Any]:
-        """Which accounts are gone; and of each product the newest sale's id, and a gauge of the one known before."""
+        """Which accounts are gone, new bans, and of each product the newest sale's id and a gauge of the one before."""
         scripts, known = self._memory.scripts, -1 if self._gone is None else len(self._gone)
 
         def send() -> list[Any]:
             pipeline = self._memory.redis.pipeline(transaction=False)
             pipeline.evalsha(scripts.sha("gone"), 2, keys.ACCOUNTS, keys.ACCOUNTS_GONE, known)
+            pipeline.xread({keys.BANS: self._bans_read}, count=AT_ONCE)
             for name, looked in products.items():
                 pipeline.get(keys.product(name))
                 sale = looked.sale or ""
-                mark = looked.snapshot.mark if looked.snapshot else ""
+                knows = looked.snapshot is not None and looked.snapshot.buyers is not None
+                mark = looked.snapshot.mark if looked.snapshot and knows else ""
                 pipeline.evalsha(scripts.sha("gauge"), 2, keys.sale(sale), keys.buyers(sale), mark, MOST_BUYERS)
             return pipeline.execute()
 
@@ -203,10 +253,8 @@ class Snapshots:
     def _snapshot(self, looked: _Looked, gauge: list[Any], began: float, ended: float) -> Snapshot | None:
         if not gauge or looked.sale is None:
             return None
-        now, begins, ends, stock, unpaid, waiting, mark, *buyers = gauge
-        taken: type[Refused] | None = AllHeld if waiting else None
-        if int(stock) <= 0:
-            taken = AllHeld if unpaid else SoldOut
+        now, begins, ends, stock, unpaid, waiting, state, mark, *buyers = gauge
+        taken = _why_none(int(stock), unpaid, waiting, state)
         if not taken:
             looked.scan = None
         return Snapshot(
@@ -218,6 +266,7 @@ class Snapshots:
             most=int(now) - began * 1000 + 1,
             mark=mark,
             buyers=frozenset(buyers[0]) if buyers else self._buyers(looked, mark) if taken else None,
+            absent=looked.snapshot.absent if looked.snapshot and looked.snapshot.mark == mark else set(),
         )
 
     def _buyers(self, looked: _Looked, mark: str) -> Container[str] | None:
@@ -230,9 +279,7 @@ class Snapshots:
         if scan.done:  # and the mark is still the same
             return scan
         key = keys.buyers(looked.sale or "")
-        scan.cursor, found = cast(
-            "tuple[int, dict[str, str]]", self._memory.redis.hscan(key, scan.cursor, count=MOST_BUYERS)
-        )
+        scan.cursor, found = cast("tuple[int, dict[str, str]]", self._memory.redis.hscan(key, scan.cursor, count=STEP))
         scan.add(list(found))
         if scan.cursor == 0:
             scan.finish()

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
-from flask_limiter.util import get_remote_address
 
 from storefront.domain import text
 from storefront.domain.errors import Refused
@@ -21,7 +20,8 @@ from storefront.web.faces import (
     submitted,
 )
 from storefront.web.forms import LoginForm, RegisterForm
-from storefront.web.limits import limiter
+from storefront.web.limits import by_address, is_allowed, limiter
+from storefront.web.proving import asking_for_proof_of_registration, work_for_registration
 from storefront.web.who import enter, leave, local_address, shopper, someone
 
 bp = Blueprint("accounts", __name__)
@@ -33,21 +33,34 @@ def by_name_and_address() -> str:
         name = json_object().get("name") if is_program() else request.form.get("name")
     except Refused:  # the view will say what is wrong with it; the limiter would take a fault here for its storage's
         name = ""
-    return f"{get_remote_address()} {text.normal(str(name))[:64]}"
+    return f"{by_address()} {text.normal(str(name))[:64]}"
 
 
 @bp.get("/register")
 def register() -> Any:
     """The form for a new account."""
-    return render_template("register.html", form=RegisterForm(formdata=None), next=request.args.get("next", ""))
+    return render_template(
+        "register.html",
+        form=RegisterForm(formdata=None),
+        next=request.args.get("next", ""),
+        work=work_for_registration,
+    )
 
 
 @bp.post("/register")
-@limiter.limit(lambda: shop().config.limit_register)
+@limiter.limit(lambda: shop().config.limit_register, exempt_when=is_allowed)
 def do_register() -> Any:
     """Make an account. People are logged in at once."""
-    form = checked(RegisterForm(submitted(RegisterForm)), "register.html", next=request.form.get("next", ""))
-    account = accounts.register(shop(), form.profile(), form.data["password"])
+    form = checked(
+        RegisterForm(submitted(RegisterForm)),
+        "register.html",
+        next=request.form.get("next", ""),
+        work=work_for_registration,
+    )
+    with asking_for_proof_of_registration():
+        account = accounts.register(
+            shop(), form.profile(), form.data["password"], by_address(), form.data["proof"] or ""
+        )
     if not is_program():
         enter(account)
     say(gettext("Welcome, %(name)s!", name=account.name))

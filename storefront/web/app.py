@@ -11,7 +11,10 @@ from storefront.shop import Shop
 from storefront.web import (
     accounts,
     assets,
+    bans,
     buying,
+    changing,
+    drafting,
     faces,
     gate,
     limits,
@@ -19,6 +22,9 @@ from storefront.web import (
     ops,
     overseeing,
     pictures,
+    policing,
+    proving,
+    proxies,
     selling,
     show,
     waiting,
@@ -56,7 +62,9 @@ def create_app(config: Config) -> Flask:
     app.before_request(faces.bound_body)
     show.init_app(app)
     who.init_app(app)
+    bans.init_app(app)
     limits.init_app(app, config)
+    policing.init_app(app, shop)
     faces.init_app(app)
     assets.init_app(app)
     ops.babel.init_app(app, locale_selector=ops.chosen_language)
@@ -64,10 +72,14 @@ def create_app(config: Config) -> Flask:
     for bp in (
         accounts.bp,
         selling.bp,
+        drafting.bp,
         watching.bp,
         buying.bp,
+        proving.bp,
         waiting.bp,
         overseeing.bp,
+        changing.bp,
+        bans.bp,
         pictures.bp,
         ops.bp,
         metrics.bp,
@@ -76,4 +88,6 @@ def create_app(config: Config) -> Flask:
     cli.init_app(app)
     if config.gate:
         gate.init_app(app, shop)
+    if config.proxies:  # outermost, so that the gate, too, sees who is asking
+        proxies.init_app(app, config.proxies)
     return app

@@ -46,8 +46,10 @@ def _name_the_content(endpoint: str, values: dict[str, Any]) -> None:
 
 def _keep(response: Response) -> Response:
     """A file under an address that names its content never changes there. Under another, or an older one, it may."""
+    if request.endpoint != "static" or response.status_code not in (200, 304):
+        return response
     asked = request.args.get("v")
-    if request.endpoint != "static" or response.status_code not in (200, 304) or not asked:
+    if not asked:
         return response
     filename = (request.view_args or {})["filename"]
     if asked != version(filename):

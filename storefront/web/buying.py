@@ -5,13 +5,15 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import AllHeld, Ended, Malformed, NotStarted, SoldOut
+from storefront.domain.errors import AllHeld, Ended, Malformed, NotStarted, SaleCancelled, SalePaused, SoldOut
 from storefront.services import buying, paying
 from storefront.web import show
 from storefront.web.faces import InvalidForm, go_back_to, is_program, json_reply, reply, say, shop, submitted
 from storefront.web.forms import EmptyForm
-from storefront.web.limits import by_account, limiter
-from storefront.web.who import shopper
+from storefront.web.limits import by_account, is_allowed, is_nobody, limiter
+from storefront.web.proving import asking_for_proof, given_proof
+from storefront.web.suspicion import suspected
+from storefront.web.who import buyer, shopper
 
 bp = Blueprint("buying", __name__)
 
@@ -26,15 +28,18 @@ def return_to_the_button(_endpoint: str | None, values: dict[str, Any] | None) -
 
 
 @bp.post("/miaosha/<product:product>")
-@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
-@limiter.limit(lambda: shop().config.limit_buy_address)
+@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
+@limiter.limit(lambda: shop().config.limit_buy_address, exempt_when=is_allowed)
 def buy(product: str) -> Any:
     """Buy one unit."""
-    asking = shopper()
-    checked_nothing_else()
+    asking = buyer()
+    proof, key = given_proof(), idempotency_key()
     try:
-        purchase = buying.buy(shop(), asking, product, idempotency_key())
-    except (NotStarted, Ended, AllHeld, SoldOut):
+        with asking_for_proof(product):
+            purchase = buying.buy(shop(), asking, product, key, proof, suspected=suspected(asking.id))
+    except (NotStarted, Ended, SalePaused, SaleCancelled, AllHeld, SoldOut) as refusal:
+        if sale := shop().sales.last_id_of(product):
+            shop().refusals.note(sale, refusal.code)
         if is_program():
             raise
         return back_to_the_sale(product)
@@ -98,7 +103,7 @@ def order(order_id: str) -> Any:
 
 
 @bp.post("/orders/<order_id>/pay")
-@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
+@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
 def pay(order_id: str) -> Any:
     """Pay an order."""
     asking = shopper()
@@ -109,7 +114,7 @@ def pay(order_id: str) -> Any:
 
 
 @bp.post("/orders/<order_id>/cancel")
-@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
+@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
 def cancel(order_id: str) -> Any:
     """Cancel an unpaid order."""
     asking = shopper()

@@ -6,13 +6,15 @@ turned into what a form would have sent, after its types are checked, so that on
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from datetime import datetime
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from babel import Locale
 from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request, url_for
-from flask_babel import gettext
+from flask_babel import format_datetime, get_locale, gettext
 from flask_limiter import RateLimitExceeded
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -23,6 +25,7 @@ from wtforms import FileField, IntegerField
 from wtforms.fields import Field
 
 from storefront.domain import errors
+from storefront.domain.ban import Ban
 from storefront.domain.errors import N_
 from storefront.shop import Shop
 from storefront.web.limits import seconds_until_allowed
@@ -37,6 +40,7 @@ STATUS: dict[type[errors.Refused], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.TooFast: 429,
+    errors.Banned: 429,
     errors.NotStored: 500,
     errors.ComeBack: 503,
 }
@@ -46,6 +50,8 @@ POLICY = (
     "frame-ancestors 'none'; manifest-src 'self'; img-src 'self'"
 )
 """Content-Security-Policy: nothing from elsewhere."""
+
+GUARDED = (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"))
 
 DRAINED = 1024 * 1024
 """Bytes of a body that is too long which are read all the same."""
@@ -76,9 +82,10 @@ def shop() -> Shop:
 
 def is_program() -> bool:
     """Whether the caller wants JSON."""
-    if "is_program" not in g:
-        g.is_program = _is_program()
-    return bool(g.is_program)
+    known: bool | None = g.get("is_program")
+    if known is None:
+        known = g.is_program = _is_program()
+    return known
 
 
 def _is_program() -> bool:
@@ -103,6 +110,7 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
     """
     known = _fields_of(form)  # type: ignore[arg-type]  # flask-wtf has no types, so mypy takes this one for anything
     files = {name for name, field in known.items() if isinstance(field, FileField)}
+    of_people = FORM_ONLY | files | getattr(form, "of_people", frozenset())
     if not is_program():
         asked = known.keys() - files | FORM_ONLY
         unknown = [name for name in request.form if name not in asked]
@@ -116,7 +124,7 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
     values: MultiDict[str, str] = MultiDict()
     for name, value in fields.items():
         field = known.get(name)
-        if field is None or name in FORM_ONLY or name in files:
+        if field is None or name in of_people:
             flaws[_printable(name)[:100]] = [gettext("This field is not known here.")]
         elif value is None and field.flags.optional:
             continue
@@ -247,6 +255,10 @@ def refuse(refusal: errors.Refused, status: int | None = None, headers: Mapping[
         response.status_code = status
     if isinstance(refusal, errors.ComeBack):
         response.headers["Retry-After"] = str(refusal.retry_after)
+    if isinstance(refusal, errors.TooFast):
+        response.headers["Retry-After"] = str(seconds_until_allowed())
+    if isinstance(refusal, errors.Banned):
+        response.headers["Retry-After"] = str(refusal.seconds)
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     response.headers.extend(headers or {})
@@ -258,17 +270,27 @@ def sentence_of(refusal: errors.Refused) -> str:
     """The refusal as a sentence in the caller's language."""
     if isinstance(refusal, InvalidForm):
         return str(refusal)
-    return str(gettext(refusal.sentence, **refusal.facts))
+    facts = {name: in_words(fact) if isinstance(fact, datetime) else fact for name, fact in refusal.facts.items()}
+    return str(gettext(refusal.sentence, **facts))
+
+
+def in_words(moment: datetime) -> str:
+    """A moment in UTC, in the caller's way of writing dates."""
+    return str(format_datetime(moment, "medium")) + " UTC"
 
 
 def _refusal_as_json(refusal: errors.Refused) -> Response:
     answer: dict[str, Any] = {"error": refusal.documented or sentence_of(refusal), "code": refusal.code}
     if isinstance(refusal, InvalidForm):
         answer["fields"] = refusal.fields
-    return jsonify({**answer, **refusal.facts})
+    for name, fact in refusal.facts.items():
+        answer[name] = fact.isoformat().replace("+00:00", "Z") if isinstance(fact, datetime) else fact
+    return jsonify(answer)
 
 
 def _refusal_as_page(refusal: errors.Refused, status: int) -> Response:
+    if isinstance(refusal, errors.Banned):
+        return current_app.make_response(_page_of_ban(refusal.ban, sentence_of(refusal), get_locale()))
     if isinstance(refusal, errors.InvalidToken):
         wanted = g.get("back") or (quote(request.path) if request.method == "GET" else None)
         flash(sentence_of(refusal), "note")
@@ -290,6 +312,12 @@ def _refusal_as_page(refusal: errors.Refused, status: int) -> Response:
         return current_app.make_response(redirect(g.back, 303))
     page = render_template("error.html", sentence=sentence_of(refusal), status=status)
     return current_app.make_response(page)
+
+
+@lru_cache(256)
+def _page_of_ban(ban: Ban, sentence: str, _language: Locale) -> str:
+    """The same page, with nothing of a session, to everybody whom this ban keeps out: a flood of them costs little."""
+    return render_template("banned.html", ban=ban, sentence=sentence, contact=shop().config.contact)
 
 
 # Faults and forgeries
@@ -321,7 +349,7 @@ def _refuse_http(fault: HTTPException) -> Any:
 
 
 def _refuse_fast(_: RateLimitExceeded) -> Any:
-    return refuse(errors.TooFast(), headers={"Retry-After": str(seconds_until_allowed())})
+    return refuse(errors.TooFast())
 
 
 def _refuse_csrf(_: CSRFError) -> Any:
@@ -371,13 +399,16 @@ def pictures_from_anywhere() -> None:
     g.pictures_from = " http: https:"
 
 
+def is_public(response: Response) -> bool:
+    """Whether the answer is the same for everybody."""
+    return "public" in response.headers.get("Cache-Control", "")
+
+
 def _add_headers(response: Response) -> Response:
-    if not response.cache_control.public:
+    if not is_public(response):
         response.headers["Vary"] = "Accept, Accept-Language, Authorization, Cookie"
         response.headers.setdefault("Cache-Control", "private, no-cache")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["X-Frame-Options"] = "DENY"
-    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers.extend(GUARDED)
     response.headers["Content-Security-Policy"] = POLICY + g.get("pictures_from", "")
     return response
 

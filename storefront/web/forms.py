@@ -4,39 +4,50 @@ Field names are those of the interface document. CSRF is checked before any form
 """
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from babel.dates import get_timezone_location
-from flask_babel import get_locale, gettext
+from babel.numbers import NumberFormatError, get_currency_precision, parse_decimal
+from flask_babel import format_currency, format_datetime, format_time, format_timedelta, get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import Form, IntegerField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    Form,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields import Field
+from wtforms.fields.choices import Choice, SelectFieldBase  # type: ignore[attr-defined]  # the stubs lack Choice
 from wtforms.form import BaseForm
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
+from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
+from wtforms.widgets import Select
 
 from storefront.domain import text
 from storefront.domain.account import Profile
-from storefront.domain.sale import Terms
+from storefront.domain.picture import Picture
+from storefront.domain.sale import Proof, Terms
+from storefront.domain.zoned import Gap, gap_around, offsets_of_both
+from storefront.web import zones
 
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
+LONGEST_BAN = 31 * 24 * 60  # minutes
 MOST_UNITS = 10_000_000
 MOST_MONEY = 10**12
+OLDEST = 10 * 366 * 86400
+AGES = [0, 3600, 86400, 3 * 86400, 7 * 86400, 30 * 86400]
+"""How long an account must have been registered, in seconds: what people can choose."""
 CURRENCIES = ["CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD"]
-ZONES = [
-    "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Tokyo", "Asia/Singapore", "Asia/Kolkata", "Europe/Berlin",
-    "Europe/London", "America/New_York", "America/Los_Angeles", "Australia/Sydney", "UTC",
-]  # fmt: skip
-
-
-def zones() -> list[tuple[str, str]]:
-    """The time zones there are to choose from, each with the reader's word for its place."""
-    return [(zone, zone if zone == "UTC" else get_timezone_location(zone, locale=get_locale())) for zone in ZONES]
 
 
 def _normal(value: str | None) -> str | None:
@@ -99,14 +110,73 @@ class MomentField(WholeNumberField):
 
     local: datetime | None = None
     typed: str = ""
+    gap: Gap | None = None
+    twice: tuple[timedelta, timedelta] | None = None
+    """How far the zone's clocks are ahead of UTC, where they show what was typed twice; the first is meant."""
 
     def settle(self, zone: str) -> None:
         """Read a ``datetime-local`` in ``zone``."""
-        if self.local is not None and not self.process_errors:
-            self.data = int(self.local.replace(tzinfo=self.local.tzinfo or ZoneInfo(zone)).timestamp())
+        if self.local is None or self.process_errors or self.local.tzinfo:
+            return
+        clocks = ZoneInfo(zone)
+        self.place = zones.place_of(zone)
+        self.gap = gap_around(self.local, clocks)
+        self.twice = offsets_of_both(self.local, clocks)
+        self.data = int(self.local.replace(tzinfo=clocks).timestamp())
+
+    def pre_validate(self, form: BaseForm) -> None:
+        """A time that is on no clock is told so, with the nearest that are."""
+        super().pre_validate(form)
+        if self.gap:
+            moments = (self.gap.before, self.gap.after, self.gap.last)
+            one_day = len({moment.date() for moment in moments}) == 1
+            in_words = partial(format_time, format="short") if one_day else partial(format_datetime, format="medium")
+            before, after, last = (in_words(moment, rebase=False) for moment in moments)
+            sentence = _(
+                "This time does not exist in %(place)s: the clocks go forward that day from %(before)s to %(after)s. "
+                "The nearest times are %(last)s and %(after)s."
+            )
+            raise StopValidation(sentence % {"place": self.place, "before": before, "after": after, "last": last})
 
     def _value(self) -> str:
         return self.typed
+
+
+class ZoneSelectField(SelectField):
+    """A time zone, by any of its names. The first of those offered where none is given."""
+
+    def __init__(self, label: Any, **more: Any) -> None:
+        super().__init__(
+            label,
+            choices=zones.choices,
+            default=zones.COMMON[0],
+            filters=[_known_zone],
+            validators=[Optional()],
+            **more,
+        )
+
+    def settle(self, *moments: MomentField) -> None:
+        """Have each ``datetime-local`` read in this zone."""
+        if self.data in zones.known():
+            for moment in moments:
+                moment.settle(self.data)
+
+
+def _known_zone(name: str | None) -> str:
+    return zones.known().get(name, name) if name else zones.COMMON[0]
+
+
+class AgeSelectField(WholeNumberField, SelectFieldBase):
+    """A length of time in whole seconds; people choose from a list."""
+
+    widget = Select()
+
+    def iter_choices(self) -> Iterator[Any]:
+        """See ``SelectFieldBase``."""
+        given = self.data or 0  # a program may have fixed any
+        for age in sorted({*AGES, given} if 0 <= given <= OLDEST else AGES):
+            words = format_timedelta(timedelta(seconds=age), threshold=2) if age else gettext("Any account")
+            yield Choice(str(age), words, age == (self.data or 0), {})
 
 
 def no_credentials(_form: Form, field: Field) -> None:
@@ -143,6 +213,9 @@ class ShopForm(FlaskForm):  # type: ignore[misc]
 
         csrf = False
 
+    of_people: ClassVar[frozenset[str]] = frozenset()
+    """Fields that programs don't have."""
+
 
 class RegisterForm(ShopForm):
     """A new account."""
@@ -155,6 +228,7 @@ class RegisterForm(ShopForm):
         _("Password"),
         required(Length(6, 128, _("The password must have %(min)d to %(max)d characters.")), clean()),
     )
+    proof = HiddenField(validators=[Optional()])
 
     def profile(self) -> Profile:
         """What was told, once valid."""
@@ -172,8 +246,37 @@ class LoginForm(ShopForm):
 setattr(LoginForm, "pass", PasswordField(_("Password"), required(at_most(128), clean())))
 
 
+class BanForm(ShopForm):
+    """Whom to ban, for how long, and why."""
+
+    whom = StringField(
+        _("Account, address or network"), required(at_most(64), clean()), filters=[_normal],
+        description=_("A name, or an address such as 192.0.2.1, 2001:db8::1 or 192.0.2.0/24."),
+    )  # fmt: skip
+    minutes = WholeNumberField(
+        _("Minutes"), required(NumberRange(1, LONGEST_BAN, _("This must be between %(min)s and %(max)s."))),
+        default=60, description=_("60 is an hour, 1440 is a day."),
+    )  # fmt: skip
+    why = StringField(
+        _("Why"), required(at_most(200), clean()), filters=[_normal],
+        description=_("Whoever is banned reads this."),
+    )  # fmt: skip
+
+
+class LiftForm(ShopForm):
+    """Whose ban to lift."""
+
+    whom = StringField(_("Account, address or network"), required(at_most(64), clean()), filters=[_normal])
+
+
 class SaleForm(ShopForm):
-    """A new sale."""
+    """A new sale. Programs give the ``price`` in minor units; people type an ``amount`` as they write money.
+
+    ``step`` is what a person's button asks for: to "check" what was typed, to "change" it, or to "open" the sale, as is
+    done without one. ``draft`` is the name of a picture that was uploaded before.
+    """
+
+    of_people = frozenset({"amount", "draft", "no_picture", "step"})
 
     name = StringField(_("Product"), required(at_most(120), clean(text.product_flaw)), filters=[_normal])
     num = WholeNumberField(
@@ -187,15 +290,31 @@ class SaleForm(ShopForm):
     time_endkill = MomentField(
         _("Ends"), required(NumberRange(0, LAST_SECOND, _("This moment is out of range: years 1970 to 9999.")))
     )
-    zone = SelectField(_("Time zone"), choices=zones, default=ZONES[0], validators=[Optional()])
+    zone = ZoneSelectField(_("Time zone"))
     price = WholeNumberField(
         _("Price"), optional(NumberRange(1, MOST_MONEY, _("The price must be between %(min)s and %(max)s.")))
     )
+    amount = StringField(_("Price"), optional(at_most(40)))
     currency = SelectField(
         _("Currency"), choices=[(code, code) for code in CURRENCIES], default="CNY", validators=[Optional()]
     )
     limit = WholeNumberField(
         _("Limit per shopper"), optional(NumberRange(1, MOST_UNITS, _("The limit must be at least %(min)s.")))
+    )
+    proof = SelectField(
+        _("Proof of work"),
+        choices=[
+            (Proof.OFF.value, _("From nobody")),
+            (Proof.SUSPICION.value, _("From those who ask unusually often")),
+            (Proof.ON.value, _("From everybody")),
+        ],
+        default=Proof.OFF.value,
+        validators=[Optional()],
+    )
+    min_account_age = AgeSelectField(
+        _("Registered for at least"),
+        optional(NumberRange(0, OLDEST, _("This must be between %(min)s and %(max)s seconds."))),
+        default=0,
     )
     description = TextAreaField(_("Description"), optional(at_most(4000), clean(lines=True)), filters=[_normal])
     picture = FileField(_("Picture (file)"), validators=[Optional()])
@@ -203,25 +322,60 @@ class SaleForm(ShopForm):
         _("Picture (web address)"), optional(at_most(2000), clean(), web_address, no_credentials), filters=[_normal]
     )
 
+    draft = HiddenField(validators=[Optional()])
+    no_picture = BooleanField(_("Go without this picture"))
+    step = HiddenField(validators=[Optional(), AnyOf(["check", "change", "open"])])
+
+    kept: Picture | None = None
+    """The picture that was uploaded, now or before."""
+    flaw: str = ""
+    """Why what was uploaded can't be the picture."""
+
+    def validate_amount(self, field: Field) -> None:
+        """Read money as people write it into ``price``."""
+        if self.price.data is not None:
+            raise ValidationError(gettext("Give the price once."))
+        try:
+            typed = text.folded(field.data)  # an input method may give digits of full width
+            amount = parse_decimal(typed, locale=get_locale() or "en", strict=True)
+        except NumberFormatError:
+            amount = Decimal("NaN")
+        if not amount.is_finite() or not typed.isascii() or re.search("[a-z_]", typed):
+            raise ValidationError(gettext("Write the price as a number, for example 59.99."))
+        currency = self.currency.data if self.currency.data in CURRENCIES else CURRENCIES[0]
+        decimals = get_currency_precision(currency)
+        minor = amount.scaleb(decimals)
+        if minor != minor.to_integral_value():
+            sentence = (
+                _("Prices in %(currency)s have at most %(count)s digits behind the point.")
+                if decimals
+                else _("Prices in %(currency)s are whole numbers.")
+            )
+            raise ValidationError(sentence % {"currency": currency, "count": decimals})
+        if not 1 <= minor <= MOST_MONEY:
+            least, most = (format_currency(Decimal(bound).scaleb(-decimals), currency) for bound in (1, MOST_MONEY))
+            raise ValidationError(gettext("The price must be between %(min)s and %(max)s.", min=least, max=most))
+        self.price.data = int(minor)
+
     def validate(self, extra_validators: Any = None) -> bool:
         """Judge each field, then what they say together."""
-        if self.zone.data in ZONES:
-            self.time_begintokill.settle(self.zone.data)
-            self.time_endkill.settle(self.zone.data)
+        self.zone.settle(self.time_begintokill, self.time_endkill)
         if not super().validate(extra_validators):
-            if self.picture.data:  # a browser doesn't send it again by itself
-                self.picture.errors = [gettext("Please choose the file again.")]
+            self._judge_picture()
             return False
         terms = self.terms()
         if terms.ends <= terms.begins:
             self.time_endkill.errors = [gettext("The sale must end after it begins.")]
         if terms.limit > terms.num:
             self.limit.errors = [gettext("The limit per shopper cannot exceed the number of units.")]
-        if self.picture.data and self.image.data:
-            self.image.errors = [gettext("Give a file or a web address, not both.")]
-        if self.errors and self.picture.data:
-            self.picture.errors = [gettext("Please choose the file again.")]
+        self._judge_picture()
         return not self.errors
+
+    def _judge_picture(self) -> None:
+        if self.flaw:
+            self.picture.errors = [self.flaw]
+        elif self.kept and self.image.data and not self.image.errors:
+            self.image.errors = [gettext("Give a file or a web address, not both.")]
 
     def upload(self) -> bytes | None:
         """The uploaded picture, or None where there is none."""
@@ -242,7 +396,57 @@ class SaleForm(ShopForm):
             limit=given["limit"] or 1,
             description=given["description"] or "",
             image=given["image"] or "",
+            proof=given["proof"] or Proof.OFF,
+            min_account_age=given["min_account_age"] or 0,
         )
+
+
+class PauseForm(ShopForm):
+    """To pause a sale, or to resume it."""
+
+    why = StringField(_("Reason"), optional(at_most(200), clean()), filters=[_normal])
+
+
+class CancelForm(ShopForm):
+    """To cancel a sale."""
+
+    why = StringField(_("Reason"), required(at_most(200), clean()), filters=[_normal])
+
+
+class RestockForm(ShopForm):
+    """To have a sale have more units, or fewer."""
+
+    units = WholeNumberField(
+        _("Units more or less"),
+        required(NumberRange(-MOST_UNITS, MOST_UNITS, _("This must be between %(min)s and %(max)s."))),
+    )
+    why = StringField(_("Reason"), required(at_most(200), clean()), filters=[_normal])
+
+    def validate_units(self, field: Field) -> None:
+        """See WTForms."""
+        if field.data == 0:
+            raise ValidationError(gettext("Give a number other than 0, such as 50 or -50."))
+
+
+class ExtendForm(ShopForm):
+    """To have a sale end later."""
+
+    time_endkill = MomentField(
+        _("New end"), required(NumberRange(0, LAST_SECOND, _("This moment is out of range: years 1970 to 9999.")))
+    )
+    zone = ZoneSelectField(_("Time zone"))
+    why = StringField(_("Reason"), optional(at_most(200), clean()), filters=[_normal])
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """See WTForms."""
+        self.zone.settle(self.time_endkill)
+        return bool(super().validate(extra_validators))
+
+
+class ProofForm(ShopForm):
+    """A button that may need a proof of work."""
+
+    proof = HiddenField(validators=[Optional()])
 
 
 class EmptyForm(ShopForm):

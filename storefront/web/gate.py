@@ -5,6 +5,7 @@ counts for the limits (``tally.py``). It can only refuse, and says what Flask wo
 itself, once each. Whatever it isn't sure of goes through.
 """
 
+import math
 import time
 from collections.abc import Iterable
 from functools import lru_cache
@@ -18,14 +19,17 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
 from storefront.domain import errors, text
-from storefront.domain.errors import AllHeld, Refused, SoldOut
+from storefront.domain.ban import Ban
+from storefront.domain.errors import AllHeld, Refused, SalePaused, SoldOut
 from storefront.domain.ids import repeatable_order_id
 from storefront.services import tokens
 from storefront.shop import Shop
 from storefront.stores.snapshots import Snapshot
 from storefront.web import buying, faces
-from storefront.web.limits import COUNTED
-from storefront.web.tally import Tally
+from storefront.web.bans import refusal_for
+from storefront.web.limits import COUNTED, Passed
+from storefront.web.policing import Police
+from storefront.web.tally import Tally, Verdict
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,17 +51,29 @@ JUDGED_BY = (
 )  # fmt: skip
 """By what Flask judges a form, besides its body."""
 
+ASKED_BEHIND = frozenset({SoldOut, AllHeld, SalePaused})
+"""Reasons that are told to those alone who hold less than they may."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 Headers = list[tuple[str, str]]
 
 
 class Asker(NamedTuple):
-    """Who presses the button: an account, with the key that makes a repeat harmless, if there is one."""
+    """Who presses the button: an account, with the key that makes a repeat harmless, if there is one.
+
+    Of a program there are its token's claims.
+    """
 
     account: str
+    name: str
     key: str
-    is_program: bool
+    claims: tokens.Claims | None = None
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it isn't a person."""
+        return self.claims is not None
 
 
 class Answer(NamedTuple):
@@ -71,14 +87,14 @@ class Answer(NamedTuple):
 class Gate:
     """WSGI middleware for one ``app``, whose own WSGI callable it stands in front of."""
 
-    def __init__(self, app: Flask, shop: Shop) -> None:
+    def __init__(self, app: Flask, shop: Shop, police: Police) -> None:
         self._app = app
         self._through: WSGIApplication = app.wsgi_app
         self._shop = shop
-        self._tally = Tally(shop.config)
+        self.tally = app.extensions["tally"] = Tally(shop, police.refused)
         self._claims: dict[bytes, tokens.Claims] = {}
         self._forms: dict[bytes, tuple[Asker | None, float]] = {}
-        self._refusals: dict[tuple[type[Refused], str], Answer] = {}
+        self._refusals: dict[tuple[type[Refused] | Ban, str], Answer] = {}
         self._way_back = lru_cache(ANSWERS)(self._make_way_back)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -89,7 +105,7 @@ class Gate:
                 self._shop.snapshots.outdate()  # whoever cancels an order may buy again at once
                 return done
             if answer := self._no(environ):
-                start_response(answer.status, [*answer.headers])
+                start_response(answer.status, answer.headers)  # a list of this answer's own, by ``_with``
                 return [answer.body]
         return self._through(environ, start_response)
 
@@ -107,26 +123,55 @@ class Gate:
         asker, gone = self._asker(environ), self._shop.snapshots.gone()
         if product is None or asker is None or gone is None or asker.account in gone:
             return None
-        if snapshot is None or refusal is None or self._may_hold(snapshot, refusal, asker):
-            if not asker.is_program:
-                return None
-            environ[COUNTED] = True
-            return self._too_fast(environ, self._tally.count_for_all(asker.account, _address(environ)))
-        wait = self._tally.count(asker.account, _address(environ))
-        if asker.is_program:
-            return self._too_fast(environ, wait) or self._refusal(refusal, environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-        return None if wait else self._way_back(product)
+        if ban := self._shop.snapshots.known_ban_on(asker.account):
+            self._note(snapshot, errors.Banned)
+            return self._banned(ban, environ.get("HTTP_ACCEPT_LANGUAGE", "")) if asker.is_program else None
+        return self._judged(environ, asker, product, snapshot, refusal)
 
-    def _too_fast(self, environ: "WSGIEnvironment", wait: int) -> Answer | None:
-        """What a program is told that may ask again after ``wait`` seconds, None if at once."""
-        answer = self._refusal(errors.TooFast, environ.get("HTTP_ACCEPT_LANGUAGE", "")) if wait else None
-        return answer and Answer(answer.status, [*answer.headers, ("Retry-After", str(wait))], answer.body)
+    def _judged(
+        self,
+        environ: "WSGIEnvironment",
+        asker: Asker,
+        product: str,
+        snapshot: Snapshot | None,
+        refusal: type[Refused] | None,
+    ) -> Answer | None:
+        """The refusal of a purchase by its limits, or else by what is known of the sale; None where it isn't sure."""
+        language = environ.get("HTTP_ACCEPT_LANGUAGE", "")
+        passes = snapshot is None or refusal is None or self._may_hold(snapshot, refusal, asker)
+        if passes and asker.claims is None:
+            return None
+        address, sale = environ.get("REMOTE_ADDR") or "", snapshot.sale if snapshot else ""
+        verdict = self.tally.count(asker.account, asker.name, address, at_once=passes, sale=sale)
+        if verdict.wait:
+            self._note(snapshot, errors.TooFast)
+            return self._too_fast(verdict, language) if asker.is_program else None
+        if passes or refusal is None:
+            environ[COUNTED] = asker.claims and Passed(asker.claims, verdict.fields)
+            return None
+        self._note(snapshot, refusal)
+        answer = self._refusal(refusal, language) if asker.is_program else self._way_back(product)
+        return _with(answer, verdict.fields)
+
+    def _too_fast(self, verdict: Verdict, language: str) -> Answer:
+        """What a program is told that may ask again after a while."""
+        answer = self._refusal(errors.TooFast, language)
+        return _with(answer, [*verdict.fields, ("Retry-After", str(verdict.wait))])
+
+    def _banned(self, ban: Ban, language: str) -> Answer:
+        """What a program is told whose account is banned."""
+        wait = max(1, math.ceil(ban.until / 1000 - time.time()))
+        return _with(self._refusal(ban, language), [("Retry-After", str(wait))])
+
+    def _note(self, snapshot: Snapshot | None, refusal: type[Refused]) -> None:
+        if snapshot is not None:
+            self._shop.refusals.note(snapshot.sale, refusal.code)
 
     def _may_hold(self, snapshot: Snapshot, refusal: type[Refused], asker: Asker) -> bool:
         """Whether the asker holds a unit, or repeats a purchase: they are told something else."""
         order = repeatable_order_id(snapshot.sale, asker.account, asker.key) if asker.key else ""
         try:
-            return (refusal in (SoldOut, AllHeld) or bool(order)) and self._shop.snapshots.holds(
+            return (refusal in ASKED_BEHIND or bool(order)) and self._shop.snapshots.holds(
                 snapshot, asker.account, order
             )
         except RedisError:
@@ -152,21 +197,25 @@ class Gate:
                 claims = self._read_claims(authorization, body)
             except Refused:
                 return None
-            _remember(self._claims, tokens.REMEMBERED, known_by, claims)
+            if b'"proof"' not in body:  # no two of these are the same
+                _remember(self._claims, tokens.REMEMBERED, known_by, claims)
         if time.time() >= claims.expires or len(key) > buying.LONGEST_KEY:
             return None
-        return Asker(claims.account, key, is_program=True)
+        return Asker(claims.id, claims.name, key, claims)
 
     def _read_claims(self, authorization: str, body: bytes) -> tokens.Claims:
-        """What the one token of a request claims that holds nothing else. Raises a refusal where it doesn't.
+        """What the one token of a request claims that holds at most a proof besides. Raises a refusal where it doesn't.
+
+        What a proof is worth is for Flask to say: where there is nothing to sell, that changes nothing.
 
         It is remembered by the request's very bytes, so that who asks again and again costs next to nothing.
         """
         scheme, _, bearer = authorization.partition(" ")
         given = {bearer.strip()} if scheme.lower() == "bearer" else set()
         fields = faces.read_json(body) if body else {}
-        given |= {token for token in fields.values() if isinstance(token, str)}
-        if fields.keys() - {"token"} or len(given) != 1 or not all(isinstance(one, str) for one in fields.values()):
+        given |= {token for name, token in fields.items() if name == "token" and isinstance(token, str)}
+        surplus = fields.keys() - {"token", "proof"}
+        if surplus or len(given) != 1 or not all(isinstance(one, str) for one in fields.values()):
             raise errors.InvalidToken
         return tokens.read(given.pop(), self._shop.config.secret)
 
@@ -175,36 +224,40 @@ class Gate:
         known_by = _digest(*(environ.get(name, "").encode() for name in JUDGED_BY), body)
         sender, until = self._forms.get(known_by, (None, 0.0))
         if time.monotonic() >= until:
-            sender = self._judged(environ, body)
+            sender = self._form_judged(environ, body)
             _remember(self._forms, FORMS, known_by, (sender, time.monotonic() + FORMS_FRESH))
         return sender
 
-    def _judged(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
+    def _form_judged(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
         with self._app.request_context(dict(environ) | {"wsgi.input": BytesIO(body)}):
             try:
                 faces.csrf.protect()
                 fields, key = request.form.keys(), request.form.get("once", "")
             except (CSRFError, HTTPException):
                 return None
-            account = session.get("_user_id", "").partition(" ")[0]
-            if not account or not fields <= faces.FORM_ONLY or request.files or len(key) > buying.LONGEST_KEY:
+            account, _, name = session.get("_user_id", "").partition(" ")
+            known = faces.FORM_ONLY | {"proof"}
+            if not account or not fields <= known or request.files or len(key) > buying.LONGEST_KEY:
                 return None
-            return Asker(account, key, is_program=False)
+            return Asker(account, name, key)
 
     # What they are told
 
-    def _refusal(self, refusal: type[Refused], accept_language: str) -> Answer:
-        """The refusal as Flask tells it to programs."""
+    def _refusal(self, refusal: type[Refused] | Ban, accept_language: str) -> Answer:
+        """The refusal as Flask tells it to programs, without what is different each time."""
         answer = self._refusals.get((refusal, accept_language))
         if answer is None:
             answer = self._make_refusal(refusal, accept_language)
             _remember(self._refusals, ANSWERS, (refusal, accept_language), answer)
         return answer
 
-    def _make_refusal(self, refusal: type[Refused], accept_language: str) -> Answer:
+    def _make_refusal(self, refusal: type[Refused] | Ban, accept_language: str) -> Answer:
         headers = {"Content-Type": "application/json", "Accept-Language": accept_language}
         with self._app.test_request_context(BUYING, method="POST", headers=headers):
-            return self._ready(self._app.make_response(faces.refuse(refusal())))
+            told = refusal_for(refusal) if isinstance(refusal, Ban) else refusal()
+            response = self._app.make_response(faces.refuse(told))
+            response.headers.pop("Retry-After", None)
+            return self._ready(response)
 
     def _make_way_back(self, product: str) -> Answer:
         """Back to the sale's page, which says why."""
@@ -231,9 +284,8 @@ def _kind(environ: "WSGIEnvironment") -> str:
     return str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
 
 
-def _address(environ: "WSGIEnvironment") -> str:
-    """Whence a request comes, as Flask-Limiter reads it."""
-    return environ.get("REMOTE_ADDR") or "127.0.0.1"
+def _with(answer: Answer, more: Headers) -> Answer:
+    return Answer(answer.status, [*answer.headers, *more], answer.body)
 
 
 def _digest(*parts: bytes) -> bytes:
@@ -260,4 +312,4 @@ def _body(environ: "WSGIEnvironment") -> bytes | None:
 
 def init_app(app: Flask, shop: Shop) -> None:
     """Put the gate in front of ``app``."""
-    app.wsgi_app = Gate(app, shop)  # type: ignore[method-assign]
+    app.wsgi_app = Gate(app, shop, app.extensions["police"])  # type: ignore[method-assign]

@@ -1,24 +1,130 @@
-"""How fast anyone may ask: Flask-Limiter with its counts in Redis, or in this process while Redis is away."""
+"""How fast anyone may ask: Flask-Limiter with its counts in Redis, or in this process while Redis is away.
 
+Everything here is about an account or a caller (``domain.address``): whoever is logged in answers for themselves, so
+that a thousand people behind one address don't suffer for one script among them.
+"""
+
+import logging
 import math
 import time
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
-from flask import Flask, current_app, g, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_qualified_name, get_remote_address
-from limits import RateLimitItem
-from limits.storage import RedisStorage, Storage
+from flask import Flask, Response, current_app, g, request
+from flask_limiter import Limiter, RequestLimit
+from flask_limiter.util import get_qualified_name
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import STRATEGIES, FixedWindowRateLimiter
+from redis.exceptions import RedisError
 
 from storefront.config import Config
+from storefront.domain.address import caller_of
+from storefront.domain.ban import ACCOUNT, ADDRESS
+from storefront.domain.errors import TooFast
+from storefront.services.tokens import Claims
+from storefront.shop import Shop
 from storefront.stores.connection import SENTINEL, split_database
 from storefront.stores.scripts import Scripts
 
-limiter = Limiter(key_func=get_remote_address)
+Breach = Callable[[str, str, str, str, RateLimitItem, str], None]
+"""Is told of a refusal: of an account or an address, whose, that one's name, at what, by which limit, of which sale."""
+
+
+log = logging.getLogger(__name__)
+
+
+def _config() -> Config:
+    found: Config = current_app.extensions["shop"].config
+    return found
+
+
+def by_address() -> str:
+    """Key of a limit per caller."""
+    return caller_of(request.remote_addr or "")
+
+
+def by_account() -> str:
+    """Key of a limit per account. Set by ``who.recognise``; for nobody there is no such limit."""
+    account: str | None = g.get("asking")
+    return account or ""
+
+
+def by_asker() -> str:
+    """Key of a limit per account, and per caller for nobody's."""
+    return by_account() or by_address()
+
+
+def is_nobody() -> bool:
+    """Whether nobody is known to be asking."""
+    return not by_account()
+
+
+def is_allowed() -> bool:
+    """Whether the request comes from an address that is never limited by itself."""
+    shop: Shop = current_app.extensions["shop"]
+    return (request.remote_addr or "") in shop.allowed
+
+
+def _on_breach(breached: RequestLimit) -> None:
+    _breached(breached.request_args[0], breached.request_args[1], breached.limit)
+
+
+def _breached(key: str, at: str, limit: RateLimitItem) -> None:
+    """Tell whoever is to know that a request was over a limit of an account, or of an address."""
+    told: Breach | None = current_app.extensions.get("breaches")
+    account = by_account()
+    if told is None:
+        return
+    if not account:
+        told(ADDRESS, by_address(), by_address(), at, limit, _sale_asked_for())
+    elif key == account or at in OF_STRANGERS:  # else they may suffer for others at their address
+        told(ACCOUNT, account, g.get("asking_name", ""), at, limit, _sale_asked_for())
+
+
+def _sale_asked_for() -> str:
+    """The sale of which this request was to buy, as far as this process knows without asking; empty for none."""
+    if request.method != "POST" or not (product := (request.view_args or {}).get("product")):
+        return ""
+    shop: Shop = current_app.extensions["shop"]
+    return shop.sales.last_id_of(product) or ""
+
+
+def _default() -> str:
+    return str(_config().limit_default)
+
+
+OF_STRANGERS = {"accounts.do_register", "accounts.do_login"}
+"""What is asked by those who aren't logged in, or by those who misuse their account."""
+
+limiter = Limiter(
+    key_func=by_address,
+    default_limits=[_default],
+    default_limits_exempt_when=is_allowed,
+    on_breach=_on_breach,
+)
 
 COUNTED = "storefront.counted"
-"""Stands in the WSGI environment of a request that the gate counted for its limits."""
+"""In the WSGI environment of a program's purchase that the gate counted for its limits: what it knows (``Passed``)."""
+
+NOWHERE = "nowhere"
+"""What requests to addresses that lead nowhere are counted under."""
+
+
+class Passed(NamedTuple):
+    """A purchase that the gate counted and let through: what its token claims, and what is told of its limits."""
+
+    claims: Claims
+    fields: list[tuple[str, str]]
+
+
+class Standing(NamedTuple):
+    """How far a limit is used up: how often it was asked, and after how many seconds it begins anew."""
+
+    name: str
+    limit: RateLimitItem
+    used: int
+    left: float
 
 
 @limiter.request_filter
@@ -26,41 +132,154 @@ def _is_counted() -> bool:
     return COUNTED in request.environ
 
 
+# Counting
+
+
+class Counters:
+    """The counts of a storage, raised many at a time."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._scripts = Scripts(storage.storage) if isinstance(storage, RedisStorage) else None
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether other processes see them."""
+        return self._scripts is not None
+
+    def name(self, limit: RateLimitItem, *whose: str) -> str:
+        """What the storage calls the counter of a limit."""
+        key = limit.key_for(*whose)
+        return str(self.storage.prefixed_key(key)) if isinstance(self.storage, RedisStorage) else key
+
+    def add(self, added: Iterable[tuple[str, int, int]]) -> list[tuple[int, float]]:
+        """Add to counters: name, how many, seconds until it begins anew. Returns counts, and seconds left."""
+        added = list(added)
+        if self._scripts is None:
+            now = time.time()
+            return [
+                (self.storage.incr(name, seconds, amount=number), self.storage.get_expiry(name) - now)
+                for name, number, seconds in added
+            ]
+        numbers = [bound for _, number, seconds in added for bound in (number, seconds)]
+        told = self._scripts.run("tell", [name for name, _, _ in added], numbers)
+        return [(count, left / 1000) for count, left in zip(told[::2], told[1::2], strict=True)]
+
+    def count(self, limits: dict[str, RateLimitItem]) -> list[tuple[int, float]]:
+        """Count a request at limits, by their counters' names, up to the first that is over, in one round trip."""
+        if self._scripts is None:
+            told: list[tuple[int, float]] = []
+            for name, item in limits.items():
+                told += self.add([(name, 1, item.get_expiry())])
+                if told[-1][0] > item.amount:
+                    break
+            return told
+        bounds = [bound for item in limits.values() for bound in (item.amount, item.get_expiry())]
+        counted = self._scripts.run("count", list(limits), bounds)
+        return [(count, left / 1000) for count, left in zip(counted[::2], counted[1::2], strict=True)]
+
+
 class CountedTogether(FixedWindowRateLimiter):
     """The library's fixed windows, but all limits of a view are counted in one round trip, at the first asked about."""
 
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage)
-        self._scripts = Scripts(storage.storage) if isinstance(storage, RedisStorage) else None
+        self._counters = Counters(storage)
 
     def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
         """See ``RateLimiter``."""
-        if self._scripts is None or cost != 1:
+        if cost != 1:
             return super().hit(item, *identifiers, cost=cost)
-        key = item.key_for(*identifiers)
+        asked = (item, identifiers)
         if "counted" not in g:
-            g.counted = self._counted(self._scripts, {key: item} | _limits_of_view())
-        elif key not in g.counted:
-            g.counted |= self._counted(self._scripts, {key: item})
-        return bool(g.counted.pop(key) <= item.amount)
+            g.counted = self._counted([asked, *_limits_of_view()])
+        elif item.key_for(*identifiers) not in g.counted:
+            g.counted |= self._counted([asked])
+        standing: Standing = g.counted[item.key_for(*identifiers)]
+        return standing.used <= item.amount
 
-    def _counted(self, scripts: Scripts, limits: dict[str, RateLimitItem]) -> dict[str, int]:
-        prefixed = [self.storage.prefixed_key(key) for key in limits]  # type: ignore[attr-defined]  # Redis's has it
-        bounds = [bound for item in limits.values() for bound in (item.amount, item.get_expiry())]
-        return dict(zip(limits, scripts.run("count", prefixed, bounds), strict=False))
+    def _counted(self, asked: Iterable[tuple[RateLimitItem, tuple[str, ...]]]) -> dict[str, Standing]:
+        limits = {item.key_for(*whose): (item, whose) for item, whose in asked}
+        try:
+            told = self._counters.count({self._counters.name(item, *whose): item for item, whose in limits.values()})
+        except RedisError as fault:  # Flask-Limiter goes on in memory, and asks again after 2, 4, … 32 seconds
+            log.warning("the limits' Redis does not answer; this process counts by itself: %s", fault)
+            raise
+        standings = [
+            Standing(_name_of(whose[0]), item, count, left)
+            for (item, whose), (count, left) in zip(limits.values(), told, strict=False)
+        ]
+        return dict(zip(limits, standings, strict=False))
 
 
-def _limits_of_view() -> dict[str, RateLimitItem]:
-    """What counts at the view that answers this request, by the name of its counter, in the order that it is asked."""
-    endpoint = request.endpoint or ""
+def _limits_of_view() -> list[tuple[RateLimitItem, tuple[str, str]]]:
+    """What counts at the view that answers this request, and for whom, in the order that it is asked."""
+    endpoint = request.endpoint
+    if endpoint is None:
+        return []
     view = get_qualified_name(current_app.view_functions[endpoint])
-    return {
-        one.limit.key_for(one.key_func(), one.scope_for(endpoint, request.method)): one.limit
+    return [
+        (one.limit, (one.key_func(), one.scope_for(endpoint, request.method)))
         for one in sorted(limiter.limit_manager.decorated_limits(view), key=lambda one: one.limit)
-    }
+        if not one.is_exempt
+    ]
+
+
+def _name_of(whose: str) -> str:
+    """What a limit is about: an account, an address, or one account's password guessed from one address."""
+    return {by_account(): "account", by_address(): "address"}.get(whose, "name")
 
 
 STRATEGIES["counted-together"] = CountedTogether
+
+
+def count_the_lost() -> None:
+    """Requests that lead nowhere count as others do. Raises TooFast."""
+    if request.routing_exception is None or is_allowed():
+        return
+    for limit in parse_many(_default()):
+        whose = (by_address(), NOWHERE)
+        try:
+            is_within = limiter.limiter.hit(limit, *whose)
+        except RedisError:  # Flask-Limiter finds it out at the next request that leads somewhere
+            return
+        if not is_within:
+            _breached(whose[0], NOWHERE, limit)
+            raise TooFast
+
+
+# What is told of it
+
+
+def standings() -> list[Standing]:
+    """How far the limits are used up that this request was counted for."""
+    counted: dict[str, Standing] = g.get("counted", {})
+    return list(counted.values())
+
+
+def policy_field(limits: Iterable[tuple[str, RateLimitItem]]) -> str:
+    """The field ``RateLimit-Policy`` for limits with their names (draft-ietf-httpapi-ratelimit-headers)."""
+    return ", ".join(f'"{name}-{one.get_expiry()}s";q={one.amount};w={one.get_expiry()}' for name, one in limits)
+
+
+def _add_fields(response: Response) -> Response:
+    passed: Passed | None = request.environ.get(COUNTED)
+    if passed:
+        response.headers.extend(passed.fields)
+    elif told := standings():
+        response.headers["RateLimit-Policy"] = policy_field((one.name, one.limit) for one in told)
+        response.headers["RateLimit"] = ", ".join(
+            f'"{one.name}-{one.limit.get_expiry()}s";r={max(0, one.limit.amount - one.used)}'
+            f";t={max(1, math.ceil(one.left))}"
+            for one in told
+        )
+    return response
+
+
+def seconds_until_allowed() -> int:
+    """For a request that was just refused: after how many seconds its limit opens again."""
+    over = [one.left for one in standings() if one.used > one.limit.amount]
+    return max(1, math.ceil(max(over, default=1.0)))
 
 
 def init_app(app: Flask, config: Config) -> None:
@@ -70,10 +289,11 @@ def init_app(app: Flask, config: Config) -> None:
         RATELIMIT_STORAGE_URI=url,
         RATELIMIT_STORAGE_OPTIONS=options,
         RATELIMIT_STRATEGY="counted-together",
-        RATELIMIT_DEFAULT=config.limit_default,
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
     )
     limiter.init_app(app)
+    app.before_request(count_the_lost)
+    app.after_request(_add_fields)
 
 
 def storage_of(url: str) -> tuple[str, dict[str, Any]]:
@@ -86,13 +306,6 @@ def storage_of(url: str) -> tuple[str, dict[str, Any]]:
     return base, {**patience, "db": database, "use_replicas": False, "sentinel_kwargs": patience}
 
 
-def seconds_until_allowed() -> int:
-    """For a request that was just refused: after how many seconds its limit opens again."""
-    limit = limiter.current_limit
-    return max(1, math.ceil(limit.reset_at - time.time())) if limit else 1
-
-
-def by_account() -> str:
-    """Key of a limit per account; per address where nobody is known to be asking. Set by ``who.recognise``."""
-    account: str | None = g.get("asking")
-    return account or get_remote_address()
+def are_shared() -> bool:
+    """Whether the limits are counted in Redis, for all processes together, not by this one alone."""
+    return not isinstance(limiter.limiter.storage, MemoryStorage)

@@ -15,7 +15,7 @@ from storefront.services import measuring
 from storefront.services.measuring import Figures
 from storefront.shop import Shop
 from storefront.web.faces import shop
-from storefront.web.limits import limiter
+from storefront.web.limits import are_shared, limiter
 
 bp = Blueprint("metrics", __name__)
 
@@ -74,6 +74,10 @@ def _of_the_shop(figures: Figures) -> Iterator[Metric]:
         "storefront_sales", "Sales that have not ended or are not settled; those told are the newest.",
         figures.sales_in_all,
     )  # fmt: skip
+    yield _gauge("storefront_bans", "Accounts, addresses and networks that are banned.", figures.bans)
+    yield _gauge(
+        "storefront_limits_shared", "Whether this web process counts limits in Redis, with the others.", are_shared()
+    )
     anomalies = CounterMetricFamily(
         "storefront_anomalies", "How often something happened that the design rules out.", labels=["kind"]
     )

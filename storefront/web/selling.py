@@ -1,18 +1,31 @@
 """The shop window, a sale's page, and opening a sale."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, flash, render_template, request, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import AllHeld, Ended, NotAMerchant, NotStarted, Refused, SoldOut, UnitsLeft
-from storefront.domain.sale import Phase, Sale
+from storefront.domain.errors import (
+    AllHeld,
+    Ended,
+    NotAMerchant,
+    NotStarted,
+    Refused,
+    SaleCancelled,
+    SalePaused,
+    SoldOut,
+    UnitsLeft,
+)
+from storefront.domain.sale import OVER, Phase, Sale
 from storefront.services import buying, overseeing, selling, waiting
+from storefront.services.drafting import pattern as pattern_of
 from storefront.services.imaging import MOST_BYTES
-from storefront.web import show
-from storefront.web.faces import checked, is_program, reply, sentence_of, shop, submitted
+from storefront.web import drafting, show
+from storefront.web.faces import checked, is_program, reply, sentence_of, shop, show_form_again, submitted
 from storefront.web.forms import SaleForm
-from storefront.web.limits import by_account, limiter
+from storefront.web.limits import by_asker, limiter
+from storefront.web.proving import work_for_sale
 from storefront.web.who import shopper, someone
 
 bp = Blueprint("selling", __name__)
@@ -22,10 +35,15 @@ REASONS: dict[Phase, type[Refused]] = {
     Phase.LIVE: UnitsLeft,
     Phase.ALL_HELD: AllHeld,
     Phase.SOLD_OUT: SoldOut,
+    Phase.PAUSED: SalePaused,
     Phase.ENDED: Ended,
+    Phase.CANCELLED: SaleCancelled,
 }
 """What to say in a phase to those who just couldn't buy."""
 
+
+NO_MORE = OVER | {Phase.SOLD_OUT}
+"""Nobody will buy any more."""
 
 LARGEST_UPLOAD = MOST_BYTES + 4 * 1024 * 1024
 """Bytes of a form with a picture. A picture that is a little too large is then refused beside its field."""
@@ -66,7 +84,8 @@ def sale(product: str) -> Any:
     held = buying.orders_held(shop(), asking, found.id) if asking else []
     if "refused" in request.args and look.phase in REASONS and not held and not is_program():
         flash(sentence_of(REASONS[look.phase]()), "refusal")
-    place = waiting.place_of(shop(), asking, found) if asking and look.phase is not Phase.ENDED else None
+    may_buy_from = found.terms.open_from(asking.registered) if asking else 0
+    place = waiting.place_of(shop(), asking, found) if asking and look.phase not in OVER else None
     yours = {"your_orders": [order.id for order in held], "your_place": place}
     return reply(
         {**show.sale_for_programs(found, look.now), **yours},
@@ -76,27 +95,47 @@ def sale(product: str) -> Any:
         now=look.now,
         held=held,
         place=place,
+        may_buy_from=may_buy_from / 1000 if may_buy_from > look.now * 1000 else None,
+        work=None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking),
         offer_window=shop().config.offer_window,
         last=buying.last_order(shop(), asking, found.id) if asking and not held else None,
         may_oversee=overseeing.may_oversee(shop(), asking, found),
         once=show.new_key(),
+        why_cancelled=overseeing.why_called_off(shop(), found) if found.called_off else "",
     )
 
 
 @bp.get("/createmiaosha")
 def create() -> Any:
     """The form for a new sale."""
-    _require_merchant()
-    return render_template("create.html", form=SaleForm(formdata=None))
+    merchant = _require_merchant()
+    pattern = request.args.get("like")
+    if pattern is None:
+        return render_template("create.html", form=drafting.empty(), guess=not drafting.knows_zone())
+    sale = pattern_of(shop(), merchant, pattern)
+    return render_template("create.html", form=drafting.like(sale), pattern=sale)
 
 
 @bp.post("/createmiaosha")
-@limiter.limit(lambda: shop().config.limit_sales, key_func=by_account)
+@limiter.limit(lambda: shop().config.limit_sales, key_func=by_asker)
 def do_create() -> Any:
-    """Open a sale."""
+    """Open a sale; or, for people, show what is about to be opened, or the form again."""
     merchant = _require_merchant()
-    form = checked(SaleForm(submitted(SaleForm)), "create.html")
-    opening = selling.open_sale(shop(), merchant, form.terms(), form.upload())
+    form = SaleForm(submitted(SaleForm))
+    show_form_again(form, "create.html")
+    drafting.take_picture(form)
+    if form.step.data == "change":
+        return render_template("create.html", form=form)
+    checked(form, "create.html")
+    terms = form.terms()
+    if form.step.data == "check":
+        selling.require_free_name(shop(), terms)
+        drafting.remember_zone(form.zone.data)
+        return render_template(
+            "confirm.html", form=form, terms=terms, typed=drafting.typed(form), now=show.now(), once=show.new_key()
+        )
+    terms = replace(terms, image=drafting.put_up_picture(form))
+    opening = selling.open_sale(shop(), merchant, terms, key=request.form.get("once", ""))
     answer = {
         "message": "product created successfully",
         "product name": opening.sale.product,

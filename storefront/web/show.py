@@ -10,22 +10,35 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from babel.dates import get_month_names
 from babel.numbers import get_currency_precision
 from flask import Flask, request, url_for
-from flask_babel import format_currency, format_datetime, format_timedelta, get_locale, gettext
+from flask_babel import (
+    format_currency,
+    format_datetime,
+    format_decimal,
+    format_timedelta,
+    get_locale,
+    gettext,
+    ngettext,
+)
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from limits import parse
 from werkzeug.routing import PathConverter
 
-from storefront.domain import text
+from storefront.domain import text, zoned
+from storefront.domain.ban import ACCOUNT, ADDRESS, Ban
 from storefront.domain.errors import Malformed
 from storefront.domain.order import Order
 from storefront.domain.picture import Picture
 from storefront.domain.sale import Look, Sale
 from storefront.services import pictures
-from storefront.web.faces import InvalidForm, sentence_of, shop
+from storefront.services.overseeing import Series
+from storefront.web import zones
+from storefront.web.faces import InvalidForm, in_words, sentence_of, shop
 
 
 class ProductConverter(PathConverter):
@@ -95,16 +108,54 @@ def _counted(count: int) -> str:
     return _NUMERALS[count] if count <= 10 else str(count)
 
 
+def major(minor: int, currency: str) -> Decimal:
+    """An amount in minor units as one in the currency's own."""
+    return Decimal(minor).scaleb(-get_currency_precision(currency))
+
+
 @pass_context
 def money(_: Context, minor: int, currency: str) -> str:
     """An amount in minor units, in the reader's way of writing money."""
-    return str(format_currency(Decimal(minor).scaleb(-get_currency_precision(currency)), currency))
+    return str(format_currency(major(minor, currency), currency))
+
+
+@pass_context
+def decimal(_: Context, value: float) -> str:
+    """A number with two decimals at most, in the reader's way of writing numbers."""
+    return str(format_decimal(round(value, 2)))
 
 
 @pass_context
 def moment(_: Context, seconds: float) -> str:
     """A moment in Unix seconds, in the reader's way of writing dates, in UTC; script turns it into local time."""
-    return str(format_datetime(datetime.fromtimestamp(min(seconds, 253402300799), UTC), "medium")) + " UTC"
+    return in_words(datetime.fromtimestamp(min(seconds, 253402300799), UTC))
+
+
+@pass_context
+def on_clocks(_: Context, seconds: int, zone: str) -> str:
+    """A moment in Unix seconds as the clocks of a zone show it, and how far they are ahead of UTC."""
+    there = zoned.moment_in(seconds, ZoneInfo(zone))
+    shown = format_datetime(there, "medium", rebase=False)
+    return f"{shown} {zones.offset_in_words(there.utcoffset() or timedelta())}"
+
+
+@pass_context
+def place(_: Context, zone: str) -> str:
+    """The reader's word for the place whose clocks a zone's are."""
+    return zones.place_of(zone)
+
+
+@pass_context
+def limit(_: Context, given: str) -> str:
+    """A rate limit (such as ``5 per 1 second``) in words."""
+    one = parse(given)
+    return str(
+        gettext(
+            "%(count)s in %(time)s",
+            count=one.amount,
+            time=format_timedelta(timedelta(seconds=one.get_expiry()), threshold=99),
+        )
+    )
 
 
 def months() -> list[str]:
@@ -124,11 +175,16 @@ def relative(_: Context, seconds: float, moment_now: float) -> str:
 @pass_context
 def span(_: Context, seconds: int) -> str:
     """A length of time in words."""
-    if seconds % 3600 == 0:
-        return str(gettext("%(count)s h", count=seconds // 3600))
-    if seconds % 60 == 0:
-        return str(gettext("%(count)s min", count=seconds // 60))
-    return str(gettext("%(count)s s", count=seconds))
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [
+        ngettext("%(num)s day", "%(num)s days", days) if days else "",
+        gettext("%(count)s h", count=hours) if hours else "",
+        gettext("%(count)s min", count=minutes) if minutes else "",
+        gettext("%(count)s s", count=rest) if rest or not seconds else "",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def picture_of(sale_id: str, image: str = "") -> Picture | None:
@@ -164,6 +220,8 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
         "price": terms.price,
         "currency": terms.currency,
         "limit": terms.limit,
+        "proof": terms.proof,
+        "min_account_age": terms.min_account_age,
         "description": terms.description,
         "image": address_of(picture, external=True) if picture else terms.image,
         "merchant": sale.merchant_name or None,
@@ -175,6 +233,7 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
             "status": url_for("watching.status", sale_id=sale.id, _external=True),
             "reminder": url_for("watching.remind", sale_id=sale.id, _external=True),
             "waitlist": url_for("waiting.place", sale_id=sale.id, _external=True),
+            "proof": url_for("proving.challenge", sale_id=sale.id, _external=True),
         },
         "waiting": sale.waiting,
     }
@@ -215,22 +274,67 @@ def sale_for_merchants(sale: Sale, moment_now: float) -> dict[str, Any]:
     return {
         **shown,
         "adds_up": sale.adds_up,
+        "paused": sale.paused,
         "revenue": counted(sale.units.paid),
         "refunds": {"due": counted(sale.refunds.due), "done": counted(sale.refunds.done)},
-        "links": {**shown["links"], "dashboard": url_for("overseeing.sale", sale_id=sale.id, _external=True)},
+        "links": {
+            **shown["links"],
+            "dashboard": url_for("overseeing.sale", sale_id=sale.id, _external=True),
+            "orders": url_for("overseeing.orders", sale_id=sale.id, _external=True),
+            "csv": url_for("overseeing.csv", sale_id=sale.id, _external=True),
+            "series": url_for("overseeing.series", sale_id=sale.id, _external=True),
+        },
+    }
+
+
+def series_for_programs(sale: Sale, series: Series) -> dict[str, Any]:
+    """How a sale went, as JSON, a column for each figure: moments in Unix seconds, amounts in minor units.
+
+    ``orders`` are those made in a bucket, ``paid`` and ``revenue`` what was paid for by its end since the beginning.
+    """
+    return {
+        "sale": sale.id,
+        "currency": sale.terms.currency,
+        "width": series.width,
+        "start": [bucket.start for bucket in series.buckets],
+        "end": [bucket.end for bucket in series.buckets],
+        "orders": [bucket.orders for bucket in series.buckets],
+        "paid": [bucket.paid for bucket in series.buckets],
+        "revenue": [sale.worth(bucket.paid) for bucket in series.buckets],
+    }
+
+
+def bans_for_merchants(bans: list[Ban]) -> dict[str, Any]:
+    """Who was banned at a sale, as JSON: accounts by their names, of addresses only how many."""
+    return {
+        "accounts": [
+            {
+                "name": ban.name,
+                "since": rfc3339(ban.since),
+                "until": rfc3339(ban.until),
+                "refused": ban.refused,
+            }
+            for ban in bans
+            if ban.kind == ACCOUNT
+        ],
+        "addresses": sum(ban.kind == ADDRESS for ban in bans),
     }
 
 
 ANY_ORDER = "an-order"
 
+ROOT_OF_ADDRESSES = ("wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
+"""Of what an address's beginning is made (PEP 3333)."""
+
 
 def order_address(order_id: str) -> str:
     """Where a program finds an order."""
-    return _address_of_any_order(request.url_root).replace(ANY_ORDER, order_id)
+    here = tuple(map(request.environ.get, ROOT_OF_ADDRESSES))
+    return _address_of_any_order(here).replace(ANY_ORDER, order_id)
 
 
 @lru_cache(64)
-def _address_of_any_order(_root: str) -> str:
+def _address_of_any_order(_here: tuple[str | None, ...]) -> str:
     return url_for("buying.order", order_id=ANY_ORDER, _external=True)
 
 
@@ -253,9 +357,35 @@ def order_for_programs(order: Order) -> dict[str, Any]:
     }
 
 
+def order_for_merchants(order: Order) -> dict[str, Any]:
+    """An order as JSON, as the sale's merchant sees it."""
+    return {
+        "order": order.id,
+        "username": order.shopper_name,
+        "product name": order.product,
+        "sale": order.sale,
+        "state": order.state.value,
+        "time": rfc3339(order.at),
+        "pay_by": rfc3339(order.pay_by),
+        "amount": order.amount,
+        "currency": order.currency,
+        "paid_at": rfc3339(order.paid_at) if order.paid_at else None,
+        "refund": order.refund or None,
+    }
+
+
 def init_app(app: Flask) -> None:
     """Let templates show values this way."""
     app.url_map.converters["product"] = ProductConverter
     app.url_map.merge_slashes = False
-    app.jinja_env.globals.update(picture_of=picture_of, address_of=address_of, fault_of=sentence_of, months=months)
-    app.jinja_env.filters.update(money=money, moment=moment, relative=relative, span=span, rfc3339=rfc3339)
+    app.jinja_env.globals.update(
+        picture_of=picture_of,
+        address_of=address_of,
+        fault_of=sentence_of,
+        months=months,
+        digits_of=get_currency_precision,
+    )
+    app.jinja_env.filters.update(
+        money=money, decimal=decimal, moment=moment, relative=relative, span=span, rfc3339=rfc3339, limit=limit
+    )
+    app.jinja_env.filters.update(on_clocks=on_clocks, place=place, offset=zones.offset_in_words)

@@ -1,8 +1,7 @@
 """What the gate counts for the limits of buying, by the same limits and in the same places as Flask-Limiter.
 
-A purchase that goes through is counted for all processes at once. What is refused is counted by each for itself and
-told Flask-Limiter's storage ten times a second, as soon as it is more than a small part of the limit; what comes back
-are the counts of all.
+Each process counts for itself, and tells Flask-Limiter's storage as soon as it is more than a part of a limit; what
+comes back are the counts of all. Of what is refused it tells ten times a second, of what goes through at once.
 """
 
 import logging
@@ -13,21 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 from limits import RateLimitItem, parse_many
-from limits.storage import RedisStorage
 from redis.exceptions import RedisError
 
-from storefront.config import Config
-from storefront.stores.scripts import Scripts
-from storefront.web.limits import limiter
+from storefront.domain.address import caller_of
+from storefront.domain.ban import ACCOUNT, ADDRESS
+from storefront.shop import Shop
+from storefront.web.limits import Counters, limiter, policy_field
 
 log = logging.getLogger(__name__)
 
 SCOPE = "buying.buy"
 """How Flask-Limiter names what these limits are about: the endpoint."""
-
-ACCOUNT, ADDRESS = 0, 1
 
 SOMEBODY = "<somebody>"
 """Stands in a counter's name for whose it is."""
@@ -36,118 +34,164 @@ EVERY = 0.1
 """Seconds between two rounds."""
 
 MOST = 100_000
-"""Counts that are kept, at a time."""
+"""Counts of a limit that are kept at most. Those of so many askers, the newest, are never forgotten before they end."""
 
-PART = 8
-"""What a process keeps untold is less than this part of a limit, or one request."""
+PART = 5
+"""What a process keeps untold is at most this part of a limit, in whole requests: so many more than the limit may pass
+through each process but one. In return most shoppers' purchases need no round trip."""
 
 ROW = 1000
 """Counts that are told in one call, during which Redis does nothing else."""
 
+Refusing = Callable[[str, str, str, str, RateLimitItem, str], None]
+"""Is told of each refusal (see ``policing.Police.refused``)."""
+
+
+class Verdict(NamedTuple):
+    """After how many seconds a request is within its limits, 0 for now; and the fields that tell of them."""
+
+    wait: int
+    fields: list[tuple[str, str]]
+
 
 @dataclass(slots=True)
 class _Count:
-    """Requests of one asker within one limit's window; ``untold`` of them the storage doesn't know of."""
+    """Requests of one asker within a limit's time; ``untold`` of them the storage doesn't know of."""
 
     ends: float
     told: int = 0
     untold: int = 0
 
 
+class _Counts:
+    """What one limit counts, by asker. What has ended is forgotten in a heap, so that nobody need look for it.
+
+    A count ends less than twice the limit's seconds after it began: the storage may have begun its own later.
+    """
+
+    def __init__(self, limit: RateLimitItem, kind: str) -> None:
+        self.limit, self.kind = limit, kind
+        self.amount, self.seconds = limit.amount, limit.get_expiry()
+        self.policy = f'"{kind}-{self.seconds}s"'
+        self.slack = limit.amount // PART
+        self._young: dict[str, _Count] = {}
+        self._old: dict[str, _Count] = {}
+        self._ages = 0.0
+
+    def of(self, who: str, now: float) -> _Count:
+        """The asker's count, a new one if there is none or it has ended."""
+        count = self._young.get(who) or self._old.get(who)
+        if count is None or now >= count.ends:
+            if now >= self._ages or len(self._young) >= MOST:
+                self._old, self._young, self._ages = self._young, {}, now + 2 * self.seconds
+            count = self._young[who] = _Count(now + self.seconds)
+        return count
+
+
 class Tally:
     """Counts. Threads may share it: a count that two of them raise at once may miss one."""
 
-    def __init__(self, config: Config) -> None:
-        by_account = [(limit, ACCOUNT) for limit in parse_many(config.limit_buy_account)]
-        by_address = [(limit, ADDRESS) for limit in parse_many(config.limit_buy_address)]
-        ordered = sorted(by_address + by_account, key=lambda one: one[0])  # as Flask-Limiter asks them
-        self._limits: list[RateLimitItem] = [limit for limit, _ in ordered]
-        self._asked = [
-            (number, whose, limit.amount, limit.get_expiry()) for number, (limit, whose) in enumerate(ordered)
-        ]
-        self._bounds = [bound for _, _, amount, expiry in self._asked for bound in (amount, expiry)]
-        self._counts: dict[tuple[str, int], _Count] = {}
+    def __init__(self, shop: Shop, refusing: Refusing) -> None:
+        config = shop.config
+        by_account = [_Counts(limit, ACCOUNT) for limit in parse_many(config.limit_buy_account)]
+        by_address = [_Counts(limit, ADDRESS) for limit in parse_many(config.limit_buy_address)]
+        self._counts = sorted(by_address + by_account, key=lambda one: one.limit)  # as Flask-Limiter asks them
+        self._policy = ("RateLimit-Policy", policy_field((one.kind, one.limit) for one in self._counts))
+        self._allowed, self._refusing = shop.allowed, refusing
+        self._untold: dict[str, tuple[str, _Counts, _Count]] = {}
         self._telling = threading.Lock()
+        self._taking = threading.Lock()
         self._told = 0.0
 
-    def count(self, account: str, address: str) -> int:
-        """Count one request, up to the first limit that is over. Returns the seconds until that opens again, else 0."""
+    def count(self, account: str, name: str, address: str, *, at_once: bool = False, sale: str = "") -> Verdict:
+        """Count one request, to buy of ``sale``, at each limit, up to the first that is over.
+
+        ``at_once`` what is worth telling is told before the answer.
+        """
         now = time.monotonic()
         if now - self._told >= EVERY and self._telling.acquire(blocking=False):
             try:
                 self._tell(now)
             finally:
                 self._telling.release()
-        for number, whose, amount, _ in self._asked:
-            count = self._of((account, address)[whose], number, now)
+        counted = []
+        is_worth = False
+        for counts in self._counts:
+            if counts.kind == ACCOUNT:
+                who = account
+            elif address in self._allowed:
+                continue
+            else:
+                who = caller_of(address)
+            count = counts.of(who, now)
             count.untold += 1
-            if count.told + count.untold > amount:
-                return max(1, math.ceil(count.ends - now))
-        return 0
+            counted.append((who, counts, count))
+            if count.untold > counts.slack:
+                is_worth = True
+                self._untold[f"{counts.policy} {who}"] = counted[-1]
+            if count.told + count.untold > counts.amount:
+                return self._over(counted, name, now, sale)
+        if at_once and is_worth:
+            self._try_to_tell([one for one in counted if one[2].untold > one[1].slack])
+            if any(count.told > counts.amount for _, counts, count in counted):
+                return self._over(counted, name, now, sale)
+        return Verdict(0, self._fields(counted, now))
 
-    def count_for_all(self, account: str, address: str) -> int:
-        """The same, counted by all processes together, at the price of a round trip."""
-        if self._scripts is None:
-            return self.count(account, address)
-        askers = (account, address)
-        names = [self._names[number].replace(SOMEBODY, askers[whose]) for number, whose, _, _ in self._asked]
-        try:
-            told = self._scripts.run("count", names, self._bounds)
-            now = time.monotonic()
-            for (number, whose, amount, _), name, so_many in zip(self._asked, names, told, strict=False):
-                count = self._of(askers[whose], number, now)
-                count.told = so_many
-                if so_many + count.untold > amount:
-                    count.ends = now + self._scripts.run("tell", [name], [0, 1])[1] / 1000
-                    return max(1, math.ceil(count.ends - now))
-        except RedisError as fault:
-            log.warning("the limits' Redis does not answer; this process counts by itself: %s", fault)
-            return self.count(account, address)
-        return 0
+    def _over(self, counted: list[tuple[str, _Counts, _Count]], name: str, now: float, sale: str) -> Verdict:
+        over = [one for one in counted if one[2].told + one[2].untold > one[1].amount]
+        for who, counts, _ in over:
+            if counts.kind == ACCOUNT:  # nobody is to suffer for others at their address
+                self._refusing(ACCOUNT, who, name, SCOPE, counts.limit, sale)
+        return Verdict(max(_seconds_until(count.ends, now) for _, _, count in over), self._fields(counted, now))
 
-    def _of(self, who: str, number: int, now: float) -> _Count:
-        count = self._counts.get((who, number))
-        if count is None or now >= count.ends:
-            count = self._counts[who, number] = _Count(now + self._asked[number][3])
-        return count
+    def _fields(self, counted: list[tuple[str, _Counts, _Count]], now: float) -> list[tuple[str, str]]:
+        told = ""
+        for _, counts, count in counted:
+            left = counts.amount - count.told - count.untold
+            told += f"{', ' if told else ''}{counts.policy};r={max(0, left)};t={-int((now - count.ends) // 1)}"
+        return [self._policy, ("RateLimit", told)]
+
+    def part_used(self, account: str, address: str) -> float:
+        """The largest part of a limit that either has used, as far as this process knows; above 1 is over."""
+        now, caller = time.monotonic(), caller_of(address)
+        used = ((counts, counts.of(account if counts.kind == ACCOUNT else caller, now)) for counts in self._counts)
+        return max((count.told + count.untold) / counts.amount for counts, count in used)
 
     @cached_property
-    def _names(self) -> list[str]:
+    def _counters(self) -> Counters:
+        return Counters(limiter.storage)
+
+    @cached_property
+    def _names(self) -> dict[_Counts, str]:
         """What the storage calls each limit's counter, for SOMEBODY."""
-        storage = limiter.storage
-        prefixed: Callable[[str], str] = getattr(storage, "prefixed_key", str)  # what isn't in Redis has no prefix
-        return [prefixed(limit.key_for(SOMEBODY, SCOPE)) for limit in self._limits]
-
-    @cached_property
-    def _scripts(self) -> Scripts | None:
-        """The scripts on the limits' Redis; None if they aren't in Redis."""
-        storage = limiter.storage
-        return Scripts(storage.storage) if isinstance(storage, RedisStorage) else None
+        return {counts: self._counters.name(counts.limit, SOMEBODY, SCOPE) for counts in self._counts}
 
     def _tell(self, now: float) -> None:
         self._told = now
-        counts = list(self._counts.items())
-        worth = []
-        for whose, count in counts:
-            if now >= count.ends or len(counts) > MOST:
-                self._counts.pop(whose, None)
-            elif count.untold > 1 and count.untold * PART >= self._asked[whose[1]][2]:
-                worth.append((*whose, count))
+        untold, self._untold = self._untold, {}
+        self._try_to_tell([one for one in untold.values() if now < one[2].ends and one[2].untold])
+
+    def _try_to_tell(self, worth: list[tuple[str, _Counts, _Count]]) -> None:
         waiting = iter(worth)
         try:
             while row := list(islice(waiting, ROW)):
-                self._tell_row(row, now)
+                self._tell_row(row)
         except RedisError as fault:
             log.warning("the limits' Redis does not answer; this process counts by itself: %s", fault)
 
-    def _tell_row(self, row: list[tuple[str, int, _Count]], now: float) -> None:
-        if self._scripts is None:
+    def _tell_row(self, row: list[tuple[str, _Counts, _Count]]) -> None:
+        if not self._counters.are_shared:
             return
-        counters, numbers = [], []
-        for who, number, count in row:
-            counters.append(self._names[number].replace(SOMEBODY, who))
-            numbers += [count.untold, self._limits[number].get_expiry()]
-        told = self._scripts.run("tell", counters, numbers)
-        for (_, _, count), number, so_many, left in zip(row, numbers[::2], told[::2], told[1::2], strict=True):
-            count.told, count.untold = so_many, count.untold - number
-            count.ends = now + left / 1000
+        added = []
+        with self._taking:
+            for who, counts, count in row:
+                added.append((self._names[counts].replace(SOMEBODY, who), count.untold, counts.seconds))
+                count.told, count.untold = count.told + count.untold, 0
+        told = self._counters.add(added)
+        now = time.monotonic()
+        for (_, _, count), (so_many, left) in zip(row, told, strict=True):
+            count.told, count.ends = so_many, now + left
+
+
+def _seconds_until(ends: float, now: float) -> int:
+    return max(1, math.ceil(ends - now))

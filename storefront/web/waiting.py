@@ -9,7 +9,9 @@ from storefront.services import waiting
 from storefront.services.waiting import Waiting
 from storefront.web.buying import checked_nothing_else
 from storefront.web.faces import go_back_to, is_program, reply, say, shop
-from storefront.web.limits import by_account, limiter
+from storefront.web.limits import by_account, is_allowed, is_nobody, limiter
+from storefront.web.proving import asking_for_proof, given_proof
+from storefront.web.suspicion import suspected
 from storefront.web.who import shopper
 
 bp = Blueprint("waiting", __name__)
@@ -25,21 +27,23 @@ def place(sale_id: str) -> Any:
 
 
 @bp.post("/sales/<sale_id>/waitlist")
-@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
-@limiter.limit(lambda: shop().config.limit_buy_address)
+@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
+@limiter.limit(lambda: shop().config.limit_buy_address, exempt_when=is_allowed)
 def join(sale_id: str) -> Any:
     """Wait for a unit to come back."""
     asking = shopper()
-    checked_nothing_else()
-    go_back_to(_page(waiting.look(shop(), asking, sale_id)))
-    found = waiting.join(shop(), asking, sale_id)
+    proof = given_proof()
+    seen = waiting.look(shop(), asking, sale_id)
+    go_back_to(_page(seen))
+    with asking_for_proof(seen.sale.product, sale_id):
+        found = waiting.join(shop(), asking, sale_id, proof, suspected=suspected(asking.id))
     if found.place:
         say(gettext("You are on the waitlist, at place %(place)s.", place=found.place))
     return reply(_for_programs(found), then=_page(found))
 
 
 @bp.post("/sales/<sale_id>/waitlist/leave")
-@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account)
+@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
 def leave(sale_id: str) -> Any:
     """Wait no longer."""
     asking = shopper()

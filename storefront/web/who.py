@@ -6,14 +6,15 @@ So no JSON call can be forged from another site, and a form needs its CSRF token
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, g, session
+from flask import Flask, Request, Response, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from storefront.domain.account import Account
 from storefront.domain.errors import InvalidToken, Refused
 from storefront.services import accounts, selling, tokens
-from storefront.web.faces import given_token, is_program, shop
+from storefront.web.faces import given_token, is_program, is_public, shop
+from storefront.web.limits import COUNTED, Passed
 
 login_manager = LoginManager()
 
@@ -56,6 +57,12 @@ def shopper() -> Account:
     return account
 
 
+def buyer() -> Account | tokens.Claims:
+    """Who wants to buy: as ``shopper``, or what the gate read of a token, whose account is still to be looked for."""
+    passed: Passed | None = request.environ.get(COUNTED)
+    return passed.claims if passed else shopper()
+
+
 def enter(account: Account) -> None:
     """Begin a person's session, a new one, so that nobody can have planted it."""
     session.clear()
@@ -82,14 +89,18 @@ def local_address(address: str | None) -> str | None:
 
 def recognise() -> None:
     """Note who is asking, for the limits. Costs no round trip; whether the account still exists is asked later."""
-    if is_program():
+    if passed := request.environ.get(COUNTED):
+        g.asking, g.asking_name = passed.claims.id, passed.claims.name
+    elif is_program():
         try:
             token = given_token()
-            g.asking = tokens.read(token, shop().config.secret).account if token else None
+            claims = tokens.read(token, shop().config.secret) if token else None
         except Refused:  # the view will say what is wrong with it
-            g.asking = None
+            claims = None
+        g.asking, g.asking_name = (claims.id, claims.name) if claims else (None, "")
     else:
-        g.asking = session.get("_user_id", "").partition(" ")[0] or None
+        account, _, g.asking_name = session.get("_user_id", "").partition(" ")
+        g.asking = account or None
 
 
 class Sessions(SecureCookieSessionInterface):
@@ -106,7 +117,7 @@ class Sessions(SecureCookieSessionInterface):
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """See ``SessionInterface``."""
-        if not response.cache_control.public:
+        if not is_public(response):
             super().save_session(app, session, response)
 
 

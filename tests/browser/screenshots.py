@@ -177,6 +177,18 @@ def unpaid(stage: Stage) -> str:
     return at(sale)
 
 
+def guarded(stage: Stage) -> str:
+    """A sale that asks for a proof of work."""
+    return at(stage.sale("留声机 Gramophone", price=188_000, proof="on"))
+
+
+def ticketed(stage: Stage) -> str:
+    """The same, and Anna waits for a ticket."""
+    address = guarded(stage)
+    stage.ticket(ANNA, stage.sale("留声机 Gramophone"), 10)
+    return address
+
+
 def order_of(stage: Stage, product: str, then: str = "", **terms: object) -> str:
     """The address of an order of Anna's."""
     return f"/orders/{stage.order(ANNA, stage.sale(product, **terms), then)}"  # type: ignore[arg-type]
@@ -189,6 +201,11 @@ def away(stage: Stage, process: str) -> str:
 
 
 # What a looker does
+
+
+def until_proven(page: Page) -> None:
+    """Let the browser do the work."""
+    page.locator(".proof-state[data-state=verified]").wait_for()
 
 
 def send(page: Page) -> None:
@@ -232,6 +249,15 @@ SHOTS = [
     Shot("sale-upcoming", "A sale that opens later", lambda s: at(s.sale(BICYCLE)), ANNA, MIXED),
     Shot("sale-visitor", "A live sale, not logged in", lambda s: at(s.sale(PHONE_SOLD))),
     Shot("sale-live", "A live sale", lambda s: at(s.sale(PHONE_SOLD)), ANNA, ALL),
+    Shot("sale-proof", "A sale that asks for a proof of work", guarded, ANNA, MIXED, until_proven),
+    Shot("sale-ticket", "Waiting for a ticket instead", ticketed, ANNA),
+    Shot(
+        "sale-too-new",
+        "A sale for older accounts",
+        lambda s: at(s.sale("青瓷花瓶 Celadon vase", min_account_age=259_200)),
+        ANNA,
+        MIXED,
+    ),
     Shot("sale-unpaid", "One unit is held", unpaid, ANNA),
     Shot("sale-paid", "Bought", bought, ANNA),
     Shot("sale-limit", "As many as one may buy", held_twice, ANNA),
@@ -284,6 +310,13 @@ SHOTS = [
     Shot("dashboard", "A merchant's sales", lambda _: "/dashboard", SHOP),
     Shot(
         "dashboard-sale", "A sale as its merchant sees it", lambda s: f"/dashboard/{s.sale(HEADPHONES).id}", SHOP, MIXED
+    ),
+    Shot(
+        "dashboard-orders",
+        "A sale's orders as its merchant sees them",
+        lambda s: f"/dashboard/{s.sale(HEADPHONES).id}/orders",
+        SHOP,
+        MIXED,
     ),
     Shot("error-404", "No such page", lambda _: "/no/such/page"),
     Shot("error-429", "Too often", lambda _: "/login", act=log_in_until_it_is_too_often),

@@ -10,15 +10,19 @@ from contextlib import ExitStack
 from dataclasses import replace
 from urllib.parse import quote
 
+import pytest
 from redis.exceptions import RedisError
 
 from storefront.domain import records
 from storefront.domain.account import Account, Profile
+from storefront.domain.ban import ACCOUNT, Ban
 from storefront.domain.ids import new_order_id
 from storefront.domain.sale import Sale, Terms
 from storefront.local.shop import LocalShop
-from storefront.services import accounts, buying, paying, selling, waiting
+from storefront.services import accounts, buying, paying, proving, selling, waiting
+from storefront.services.changing import Said
 from storefront.shop import Shop
+from storefront.stores import keys
 from tests.conftest import SETTINGS, config_of, eventually
 
 HOUR = 3600
@@ -71,6 +75,21 @@ class Stage:
             ).sale
         return self._sales[product]
 
+    def change(self, sale: Sale, act: Callable[..., Sale]) -> Sale:
+        """Have a sale's merchant, or nobody, change it: ``changing.pause``, ``resume`` or ``cancel``."""
+        merchant = self._accounts.get(sale.merchant_name)
+        return act(self.shop, merchant, sale.id, Said("仓库盘点"))
+
+    def ban(self, who: str, sale: Sale | None = None) -> None:
+        """Somebody is banned for a day, as by the limits, for pressing the button of this sale too often."""
+        account, now = self.account(who), self.shop.memory.now_ms()
+        ban = Ban(
+            account.id, ACCOUNT, account.name, since=now, until=now + 24 * HOUR * 1000,
+            why="buying.buy", limit="5 per 1 second", refused=51,
+            sale=sale.id if sale else "",
+        )  # fmt: skip
+        self.shop.bans.write([ban])
+
     def order(self, who: str, sale: Sale, then: str = "", *, hurried: bool = False) -> str:
         """An order that is placed and, ``then``, "paid", "cancelled", "expired" or "refunded". Returns its id."""
         account = self.account(who)
@@ -97,6 +116,15 @@ class Stage:
     def wait(self, who: str, sale: Sale) -> None:
         """Have somebody join a sale's waitlist."""
         waiting.join(self.shop, self.account(who), sale.id)
+
+    def ticket(self, who: str, sale: Sale, wait: int) -> None:
+        """Have somebody hold a ticket for a sale, good in so many seconds, in place of any other."""
+        purpose = proving.for_sale(sale.id, self.account(who).id)
+        self.shop.memory.redis.delete(keys.ticket(purpose))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(proving, "wait", lambda _: wait)
+            proving.take_ticket(self.shop, purpose)
+        self.until_shown.callback(self.shop.memory.redis.delete, keys.ticket(purpose))
 
     def until_pending(self, who: str, sale: Sale) -> None:
         """Go on when somebody's order of this sale is placed."""

@@ -59,6 +59,20 @@ def test_the_button_opens_at_zero_by_the_shops_clock_and_never_before(
     page.wait_for_url(ORDER)
 
 
+def test_the_button_is_ready_at_zero_before_the_page_is_asked_for_anew(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    page = visitor()
+    log_in(page, somebody())
+    sale = a_sale(begins=4, ends=3600)
+    page.goto(at(sale))
+    page.route("**", lambda route: route.abort() if route.request.resource_type == "fetch" else route.continue_())
+    page.locator("#buy").press("Enter")
+    expect(page.get_by_role("button", name="Not open yet")).to_be_visible()
+    page.get_by_role("button", name="Buy now").click()
+    page.wait_for_url(ORDER)
+
+
 def test_a_machine_that_slept_shows_the_right_time_when_it_wakes(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
     sale, page = a_sale(begins=7000, ends=9000), visitor()
     page.add_init_script(

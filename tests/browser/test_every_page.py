@@ -20,19 +20,23 @@ from storefront import create_app
 from storefront.config import Config
 from storefront.local import art
 from storefront.local.shop import LocalShop
+from storefront.services import accounts, changing
 from storefront.shop import Shop
 from storefront.stores import keys
 from tests.browser.conftest import LOCALES, PASSWORD
 from tests.browser.stage import HOUR, Stage, at
 
 ANNA, BERT, NEWCOMER, MERCHANT = "安娜", "伯特", "新客", "晨星数码"
+OPERATOR, BANNED = "操作员", "抢手"
+REASONS = ["not_started", "ended", "all_held", "sold_out", "too_fast", "banned", "paused", "sale_cancelled"]
 MONTHS = 90 * 24 * HOUR
 LONG = "没有任何空格的特别特别特别特别特别特别特别特别特别特别特别特别特别特别长的商品名称"
 MORE_OF_THE_SAME = [["li.card:nth-child(n+4)"], ["li.row:nth-child(n+6)"]]  # other tests' sales fill the lists
 GROUND = {"light": "rgb(245, 244, 242)", "dark": "rgb(19, 18, 17)"}
 NAMES = {
     "UTC", "GMT", "CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD", "JPEG", "PNG", "WebP", "AVIF", "CSV", "MB", "kB",
-    "https", "example", "com", "product", "jpg", "me", "png", "Sundries",
+    "IP", "db", "https", "example", "com", "product", "jpg", "me", "png", "Sundries",
+    "JavaScript",
 }  # fmt: skip
 """Latin words that Chinese readers meet, too."""
 
@@ -131,6 +135,96 @@ def of_merchant(price: int | None = 10**11) -> Callable[[Stage], str]:
     return address
 
 
+def once_more(stage: Stage) -> str:
+    sale = stage.sale("再卖一次的手机", begins=-300, ends=-10, merchant=MERCHANT, upload=art.phone())
+    return f"/createmiaosha?like={sale.id}"
+
+
+@cache
+def sold(query: str = "", price: int | None = 10**11) -> Callable[[Stage], str]:
+    """The orders of a merchant's sale, some of each kind, or with ``/`` what else there is of it."""
+
+    @cache
+    def address(stage: Stage) -> str:
+        place = of_merchant(price)(stage).partition("?")[0]
+        sale = stage.sale(f"{LONG}{price or '免费'}")
+        for then in ("", "cancelled", "refunded") if price else ():
+            stage.order(BERT, sale, then)
+        return f"{place}/orders{query}"
+
+    return address
+
+
+def seen_by_merchants(stage: Stage) -> str:
+    """The dashboard of a sale that goes on for a while, at which somebody was banned, with its figures as a table."""
+    sale = stage.sale("已开抢一阵子的茶具", num=9, merchant=MERCHANT)
+    stage.ban(BANNED, sale)
+    for code in REASONS:
+        stage.shop.memory.redis.hset(keys.refusals(sale.id), code, 7)
+    return f"/dashboard/{sale.id}?live=0"
+
+
+def everybodys(stage: Stage) -> str:
+    accounts.grant_operator(stage.shop, stage.account(OPERATOR).name)
+    return "/dashboard?all=1"
+
+
+def unfold(page: Page) -> None:
+    expect(page.locator("[data-chart] canvas")).to_have_count(2)
+    page.locator("#twin summary").click()
+
+
+def banned(stage: Stage) -> str:
+    stage.ban(BANNED)
+    return "/orders"
+
+
+def bans(stage: Stage) -> str:
+    accounts.grant_operator(stage.shop, stage.account(OPERATOR).name)
+    stage.ban(BANNED)
+    return "/bans"
+
+
+def too_new(stage: Stage) -> str:
+    return at(stage.sale("老会员专享", min_account_age=7 * 24 * HOUR))
+
+
+def guarded(stage: Stage) -> str:
+    return at(stage.sale("要验证的茶具", num=500, limit=500, proof="on"))
+
+
+def ticketed(wait: int) -> Callable[[Stage], str]:
+    def address(stage: Stage) -> str:
+        stage.ticket(ANNA, stage.sale("要验证的茶具", num=500, limit=500, proof="on"), wait)
+        return guarded(stage)
+
+    return address
+
+
+@cache
+def paused(stage: Stage) -> str:
+    return at(stage.change(stage.sale("暂停的风筝"), changing.pause))
+
+
+@cache
+def called_off(whose: str = "") -> Callable[[Stage], str]:
+    """A sale that was cancelled, or somebody's order of it."""
+
+    @cache
+    def address(stage: Stage) -> str:
+        sale = stage.sale(f"取消的风筝{whose}")
+        order = stage.order(whose, sale, "paid") if whose else ""
+        stage.change(sale, changing.cancel)
+        return f"/orders/{order}" if whose else at(sale)
+
+    return address
+
+
+@cache
+def asked(action: str) -> Callable[[Stage], str]:
+    return lambda stage: f"/dashboard/{stage.sale('要更改的风筝', num=9, merchant=MERCHANT).id}/{action}"
+
+
 def page(address: str) -> Callable[[Stage], str]:
     return lambda _: address
 
@@ -153,6 +247,37 @@ def log_in_wrongly(page: Page) -> None:
 def log_in_too_often(page: Page) -> None:
     while not page.get_by_text("429").count():
         log_in_wrongly(page)
+
+
+def fill_in_a_sale(page: Page) -> None:
+    page.locator("[name=picture]").set_input_files({"name": "图.webp", "mimeType": "image/webp", "buffer": art.phone()})
+    expect(page.locator(".chosen canvas")).to_be_visible()
+    values = {"name": LONG, "producter": "晨星", "num": "500", "amount": "5,999.00", "description": "一行\n另一行"}
+    twice = {"time_begintokill": "2031-10-26T02:30", "time_endkill": "2031-10-27T00:00"}
+    for name, value in {**values, **twice}.items():
+        page.locator(f"[name={name}]").fill(value)
+    page.locator("[name=zone]").select_option("Europe/Berlin")
+
+
+def check_a_sale(page: Page) -> None:
+    fill_in_a_sale(page)
+    page.locator("[name=name]").fill(f"再来一场 {LONG}")  # other tests' sales have the other name
+    page.locator("main form.form button").click()
+    expect(page.locator(".confirm")).to_be_visible()
+
+
+def check_one_that_is_over(page: Page) -> None:
+    fill_in_a_sale(page)
+    page.locator("[name=time_begintokill]").fill("2024-10-26T02:30")
+    page.locator("[name=time_endkill]").fill("2024-10-27T00:00")
+    page.locator("main form.form button").click()
+    expect(page.locator(".confirm")).to_be_visible()
+
+
+def check_a_gap(page: Page) -> None:
+    fill_in_a_sale(page)
+    page.locator("[name=time_begintokill]").fill("2031-03-30T02:30")
+    send(page)
 
 
 def upload_no_picture(page: Page) -> None:
@@ -189,6 +314,9 @@ class Sight:
 
 REFUNDED = "Your payment came too late for this order. Your money has been returned."
 TOO_LARGE = "The request is too large: 64 kB at most, a picture in it 8 MB."
+ONCE_MORE = "These are the terms of an earlier sale. Its window is moved to the next day on which it lies ahead."
+NOT_OPEN = "It isn't open yet. This is what shoppers will see."
+OVER_ALREADY = "The window of this sale is already over: it ended %(ago)s. Nobody could buy."
 RECOVERING = "The shop is recovering. Nothing is lost; please try again in a few seconds."
 
 SIGHTS = [
@@ -200,6 +328,15 @@ SIGHTS = [
     Sight("live, not logged in", "Log in to buy", live),
     Sight("live", "Buy now", live, ANNA),
     Sight("with a picture", "Buy now", pictured, ANNA),
+    Sight("live, too new", "Your account is too new", too_new, ANNA),
+    Sight("live, with proof", "Security check passed", guarded, ANNA),
+    Sight(
+        "live, with a ticket to come",
+        "Your ticket is good in %(count)s seconds. Then look here again.",
+        ticketed(300),
+        ANNA,
+    ),
+    Sight("live, with a ticket", "Your ticket is good now.", ticketed(0), ANNA),
     Sight("upcoming", "Not open yet", lambda s: at(s.sale("追风自行车", begins=HOUR, ends=MONTHS)), ANNA),
     Sight("upcoming, not logged in", "Not open yet", lambda s: at(s.sale("追风自行车", begins=HOUR, ends=MONTHS))),
     Sight("unit held", "Pay %(amount)s", held_by(ANNA), ANNA),
@@ -211,6 +348,14 @@ SIGHTS = [
     Sight("offered", "Pay %(amount)s", offered, ANNA),
     Sight("sold out", "Every unit is paid for.", held_by(BERT, "paid"), ANNA),
     Sight("ended", "See other sales", lambda s: at(s.sale("龙井", begins=-300, ends=-10)), ANNA),
+    Sight(
+        "paused",
+        "The merchant has paused this sale. What is ordered or reserved stands; nobody else can buy meanwhile.",
+        paused,
+        ANNA,
+    ),
+    Sight("called off", "See other sales", called_off(), ANNA),
+    Sight("order of a sale that was called off", "Order cancelled", called_off(ANNA), ANNA),
     Sight("recovering", "Paused for a moment", recovering, ANNA),
     Sight("placing", "Your order is being placed", placing, ANNA),
     Sight("to pay", "Pay for your order", ordered(), ANNA),
@@ -232,14 +377,32 @@ SIGHTS = [
     Sight("account", "Your account", page("/account"), ANNA),
     Sight("register", "You log in with it.", page("/register")),
     Sight("register, wrong", "Please correct the following", page("/register"), act=send),
+    Sight("register, with proof", "Security check passed", page("/register"), door="guarded"),
     Sight("login", "Register an account", page("/login")),
     Sight("login, wrong", "Name or password is wrong.", page("/login"), act=log_in_wrongly),
     Sight("create", "What is sold", page("/createmiaosha"), ANNA),
     Sight("create, wrong", "Please correct the following", page("/createmiaosha"), ANNA, send),
     Sight("create, no picture", "Please correct the following", page("/createmiaosha"), ANNA, upload_no_picture),
+    Sight("create, no such time", "Please correct the following", page("/createmiaosha"), ANNA, check_a_gap),
+    Sight("create, once more", ONCE_MORE, once_more, MERCHANT),
+    Sight("create, to be confirmed", NOT_OPEN, page("/createmiaosha"), ANNA, check_a_sale),
+    Sight("create, over already", OVER_ALREADY, page("/createmiaosha"), ANNA, check_one_that_is_over),
     Sight("dashboard", "My sales", lambda s: (of_merchant()(s), "/dashboard")[-1], MERCHANT),
     Sight("dashboard of a sale", "Adds up ✓", of_merchant(), MERCHANT),
     Sight("dashboard of a free sale", "Adds up ✓", of_merchant(None), MERCHANT),
+    Sight("pause?", "Yes, pause it", asked("pause"), MERCHANT),
+    Sight("restock?", "Change the number", asked("restock"), MERCHANT),
+    Sight("restock?, wrong", "Please correct the following", asked("restock"), MERCHANT, send),
+    Sight("extend?", "Set the new end", asked("extend"), MERCHANT),
+    Sight("cancel?", "Yes, cancel the sale for good", asked("cancel"), MERCHANT),
+    Sight("dashboard of a sale that goes on", "Banned for asking too often", seen_by_merchants, MERCHANT, unfold),
+    Sight("dashboard, everybody's", "All sales", everybodys, OPERATOR),
+    Sight("orders of a sale", "All orders as CSV", sold(), MERCHANT),
+    Sight("orders of a free sale", "Confirmed", sold(price=None), MERCHANT),
+    Sight("orders of a sale, found none", "No order fits.", sold("?q=没有&state=paid"), MERCHANT),
+    Sight("bans", "Lift the ban", bans, OPERATOR),
+    Sight("bans, wrong", "Please correct the following", bans, OPERATOR, send),
+    Sight("banned", "You are banned for a while", banned, BANNED),
     Sight("404", "There is no such page.", page("/no/such/page")),
     Sight("404, no such sale", "There is no sale of this product.", page("/miaosha/没有")),
     Sight("413", TOO_LARGE, page("/register"), act=send_too_much),
@@ -259,9 +422,10 @@ def stage(real_shop: LocalShop, shop: Shop) -> Iterator[Stage]:
 
 @pytest.fixture(scope="session")
 def doors(config: Config, shop: Shop, real_shop: LocalShop) -> Iterator[dict[str, str]]:
-    """Addresses: the shop's own, and those of two that refuse: one lets nobody log in twice, one has no Redis."""
+    """Addresses: the shop's own, and those of others: they let nobody log in twice, ask for proof, or have no Redis."""
     refusing = {
         "strict": replace(config, limit_login="1/hour"),
+        "guarded": replace(config, register_proof=True),
         "shut": replace(config, redis_url="redis://127.0.0.1:9/0"),  # one limiter serves both, so its Redis stays
     }
     apps = {name: create_app(changed) for name, changed in refusing.items()}
@@ -335,7 +499,7 @@ def test_every_page_is_whole_for_everybody(
         assert not faults
         if sight.name != "account":  # which shows the picture whose address one gave
             assert hosts == {urlsplit(doors[sight.door]).netloc}
-        assert_language(page, language, others=sight.name.startswith(("home", "dashboard")))
+        assert_language(page, language, others=sight.name.startswith(("home", "dashboard", "bans")))
         assert_axe_finds_nothing(page)
         assert_it_fits(page)
     page.close()
@@ -377,7 +541,7 @@ def assert_it_fits(page: Page) -> None:
         """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")]
         .filter((element) => element.checkVisibility())
         .filter((element) => !element.matches(".skip, [aria-hidden=true], p:not(.crumb) a:not(.button)"))
-        .map((element) => [element.getBoundingClientRect(), element.outerHTML])
+        .map((element) => [(element.closest("label") ?? element).getBoundingClientRect(), element.outerHTML])
         .filter(([{ width, height }]) => Math.min(width, height) < 44)"""
     )
     assert not small

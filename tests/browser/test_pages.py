@@ -49,21 +49,25 @@ def test_a_merchants_wrong_form_keeps_times_zone_and_choices(visitor: Visitor) -
     page.get_by_label("Units", exact=True).fill("3")
     page.get_by_label("Producer", exact=True).fill("Lampe")
     page.get_by_label("Limit per shopper").fill("4")
-    page.get_by_label("Price").fill("12.50")
+    page.get_by_label("Price").fill("12,5")
     page.get_by_label("Currency", exact=True).select_option("EUR")
     page.get_by_label("Begins", exact=True).fill("2100-01-02T10:00")
     page.get_by_label("Ends", exact=True).fill("2100-01-02T09:00")
     page.get_by_label("Time zone", exact=True).select_option("Europe/Berlin")
-    page.get_by_role("button", name="Open the sale").click()
-    expect(page.get_by_role("alert").get_by_role("link")).to_have_text(["Price: This must be a whole number."])
-    page.get_by_label("Price").fill("1250")
-    page.get_by_role("button", name="Open the sale").click()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert").get_by_role("link")).to_have_text(
+        [re.compile("^Price: Write the price as a number")]
+    )
+    expect(page.get_by_label("Price")).to_have_value("12,5")
+    page.get_by_label("Price").fill("12.50")
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("alert").get_by_role("link")).to_have_text([re.compile("^Limit"), re.compile("^Ends")])
     expect(page.get_by_label("Begins", exact=True)).to_have_value("2100-01-02T10:00")
     expect(page.get_by_label("Time zone", exact=True)).to_have_value("Europe/Berlin")
     expect(page.get_by_label("Currency", exact=True)).to_have_value("EUR")
     page.get_by_label("Limit per shopper").fill("")
     page.get_by_label("Ends", exact=True).fill("2100-01-02T11:00")
+    page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Open the sale").click()
     expect(page.locator("main")).to_contain_text("€12.50")
     expect(page.locator("main")).to_contain_text("Jan 2, 2100, 9:00:00")  # ten o'clock in Berlin, in UTC
@@ -100,11 +104,12 @@ def test_a_picture_is_chosen_in_the_form_and_comes_from_the_shop_alone(
     page.get_by_label("Ends", exact=True).fill("2100-01-02T09:00")
     page.get_by_label("Picture (file)").set_input_files({"name": "a.svg", "mimeType": "image/png", "buffer": b"<svg/>"})
     page.get_by_label("Units", exact=True).fill("3")
-    page.get_by_role("button", name="Open the sale").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_label("Picture (file)")).to_have_accessible_description(re.compile("This is no picture"))
     page.get_by_label("Picture (file)").set_input_files(
         {"name": "a.webp", "mimeType": "image/webp", "buffer": art.phone()}
     )
+    page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Open the sale").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(product)
     for where in (page.locator(".sale .picture img"), page.locator(".card", has_text=product).locator("img")):
@@ -125,6 +130,30 @@ def test_an_avatar_that_cannot_be_had_leaves_the_initial(
     page.get_by_role("link", name=account.name).click()
     expect(page.locator(".avatar-large")).to_have_text(account.name[0])
     expect(page.locator(".avatar-large img")).to_have_count(0)
+
+
+def test_charts_and_what_was_unfolded_stay_where_they_are_while_a_dashboard_changes(
+    visitor: Visitor, somebody: Callable[..., Account], a_sale: Callable[..., Sale], shop: Shop
+) -> None:
+    sale, page = a_sale(num=9), visitor()
+    page.goto(f"/dashboard/{sale.id}")
+    expect(page.locator("[data-chart] canvas")).to_have_count(2)
+    charts = page.locator("[data-chart] canvas").element_handles()
+    page.get_by_text("As a table").click()
+    with page.expect_response(lambda answer: "/series" in answer.url and 1 in answer.json()["orders"]):
+        buying.buy(shop, somebody(), sale.product)
+    expect(page.get_by_role("cell", name="1", exact=True)).to_be_visible()
+    assert all(chart.evaluate("canvas => canvas.isConnected") for chart in charts)
+    expect(page.locator("[data-chart] canvas")).to_have_count(2)
+
+
+def test_without_script_a_dashboard_has_its_figures_as_a_table(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
+    page = visitor(script=False)
+    page.goto(f"/dashboard/{a_sale().id}")
+    page.get_by_text("As a table").click()
+    expect(page.get_by_role("table")).to_be_visible()
+    expect(page.locator("[data-chart]")).to_have_count(2)
+    expect(page.locator("[data-chart]").first).to_be_hidden()
 
 
 def test_a_dashboard_changes_by_itself_until_it_is_told_not_to(

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as TooLate
 
 from storefront.domain.account import Account
 from storefront.domain.sale import Sale
@@ -21,7 +23,9 @@ ORDER = re.compile(r"/orders/[0-9a-z]{20}$")
 def press_until(link: Locator, found: Locator) -> None:
     """Follow a link to the same page anew, as one does without script, until something is there."""
     while not found.count():
-        link.click()
+        expect(link.or_(found).first).to_be_visible()
+        with suppress(TooLate):  # what comes meanwhile may be what is looked for, and has no such link
+            link.click(timeout=2000)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

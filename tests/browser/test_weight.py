@@ -83,6 +83,13 @@ def test_a_page_is_light_and_soon_seen_on_a_slow_phone(visitor: Visitor, dozen: 
     assert min(paints) < FIRST_PAINT
 
 
+def test_a_dashboard_is_light_with_its_charts(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
+    page = visitor(width=390)
+    came, _ = load(page, f"/dashboard/{a_sale().id}?live=0")
+    expect(page.locator("[data-chart] canvas")).to_have_count(2)
+    assert came < MOST_BYTES
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("name", ["home", "sale"])
 def test_nothing_moves_while_clocks_run_figures_change_and_a_picture_comes_late(

@@ -1,6 +1,7 @@
 """The ground floor: identifiers, text, phases, records."""
 
 import dataclasses
+import json
 import string
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_the_phase_of_a_sale(now: float, units: Units, phase: Phase) -> None:
 
 
 def an_example(kind: type[records.Record]) -> records.Record:
-    values: dict[str, Any] = {"int": 7, "str": '七 \u0000"', "int | None": None, "str | None": None}
+    values: dict[str, Any] = {"int": 7, "bool": True, "str": '七 \u0000"', "int | None": None, "str | None": None}
     return kind(
         **{field.name: values[str(getattr(field.type, "__name__", field.type))] for field in dataclasses.fields(kind)}
     )
@@ -89,6 +90,14 @@ def test_a_record_is_read_as_it_was_written(kind: type[records.Record]) -> None:
     record = an_example(kind)
     assert records.decode(records.encode(record)) == record
     assert isinstance(record.key, str)
+
+
+def test_a_sale_that_was_opened_before_a_term_was_known_has_its_default() -> None:
+    written = json.loads(records.encode(an_example(records.Opened)))
+    older = {name: value for name, value in written.items() if name not in ("proof", "min_account_age")}
+    read = records.decode(json.dumps(older).encode())
+    assert isinstance(read, records.Opened)
+    assert (read.proof, read.min_account_age) == ("off", 0)
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b"5", b'{"kind": "Nothing"}', b'{"kind": "Paid"}', b"\xff"])

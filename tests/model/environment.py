@@ -210,7 +210,16 @@ class Ground:
 
     def __init__(self, url: str, text_of: Callable[[str], str] = source) -> None:
         self.shop = Shop(
-            Config(secret="", redis_url=url, limiter_url="", rq_url="", kafka="", pictures="", send_timeout=30)
+            Config(
+                secret="",
+                redis_url=url,
+                limiter_url="",
+                rq_url="",
+                kafka="",
+                pictures="",
+                send_timeout=30,
+                sales_open_to="anyone",
+            )
         )
         self.scripts = MortalScripts(self.shop.memory.redis, text_of)
         self.shop.memory.scripts = self.scripts

@@ -15,10 +15,15 @@ from .world import (
     Redis,
     World,
     applied,
+    is_over,
+    kind_of,
     relied_on,
     told_yes,
     waits,
 )
+
+RETURNED = (("expired", "refund"), ("paid", "refund"))
+"""How an order may leave the state in which it ended: money came too late, or is given back."""
 
 
 @lru_cache(maxsize=1 << 20)
@@ -35,11 +40,16 @@ def harm(world: World, *, cut: bool, quiet: bool = False) -> str | None:
     `cut`: the ledger was; then a yes may stand in Redis alone for a while. `quiet`: the machinery rests.
     """
     redis = world.redis
-    units = world.base.stock + _live(world.base)
     if redis.stock < 0 or (redis.cut == WHOLE and any(state == "short" for state, _ in redis.orders)):
         return "oversold: a replay ran out of stock"
-    if redis.stock + _live(redis) != units:
-        return f"{redis.stock} in stock + {_live(redis)} live orders is not {units}"
+    if redis.stock + _live(redis) != redis.num:
+        return f"{redis.stock} in stock + {_live(redis)} live orders is not {redis.num}"
+    if (
+        redis.signed >= 0 <= world.base.signed
+        and redis.cut == WHOLE
+        and _opened_with(redis) != _opened_with(world.base)
+    ):
+        return f"the merchant's changes make the sale's units {redis.num}"
     if _has_read_all(world) and (redis.signed == world.epoch or quiet):
         for i in told_yes(world):
             state = redis.orders[i].state
@@ -54,6 +64,8 @@ def _left_behind(world: World) -> str | None:
         return "the sale is stuck: nothing more happens, and it isn't signed"
     if any(state in HELD for state, _ in redis.orders):
         return "a unit leaked: nothing more happens, and a reservation stands"
+    if is_over(redis):
+        return "an order of a sale that was called off stands" if any(s in PLACED for s, _ in redis.orders) else None
     if redis.stock and any(redis.orders[i].state != "released" for i in redis.waiting):  # see world.offer
         return "a unit lies there, though somebody waits"
     return None
@@ -74,10 +86,10 @@ def unlike_a_replay(world: World, off: Off, *, cut: bool) -> str | None:
             return f"order {i} is {live.state}; a replay makes it {replayed.state}"
         if live.state in HELD and live.epoch != redis.signed:
             return f"order {i} is {live.state} since epoch {live.epoch}; signed is {redis.signed}"
-    if again.waiting != redis.waiting:
-        return f"{redis.waiting} wait; in a replay {again.waiting} do"
-    if again.signed != redis.signed:
-        return f"epoch {redis.signed} is signed; in a replay it is {again.signed}"
+    for what in ("waiting", "num", "signed"):
+        here, there = getattr(redis, what), getattr(again, what)
+        if here != there:
+            return f"{what} is {here}; in a replay it is {there}"
     return _broken_by_the_ledger(world, replay(world.base, world.ledger, off), cut=cut)
 
 
@@ -101,7 +113,7 @@ def went_back(before: World, after: World) -> str | None:
     if before.epoch != after.epoch or now.cut != WHOLE or then.cut != WHOLE or then.signed < 0 or now.signed < 0:
         return None
     for i, (old, new) in enumerate(zip(then.orders, now.orders, strict=True)):
-        if old != new and old.state in ENDED and (old.state, new.state) != ("expired", "refund"):
+        if old != new and old.state in ENDED and (old.state, new.state) not in RETURNED:
             return f"order {i} was {old.state} and is {new.state}"
     return None
 
@@ -113,7 +125,7 @@ def unfair(before: World, after: World) -> str | None:
             return f"shopper {i} has an order, and waits on"
     for i, (old, new) in enumerate(zip(before.redis.orders, after.redis.orders, strict=True)):
         took = (old.state, new.state) == ("none", "reserved") and before.epoch == after.epoch
-        if took and before.redis.waiting and i not in before.redis.waiting:
+        if took and before.redis.waiting and i not in before.redis.waiting and not kind_of(before.webs[i]):
             return f"shopper {i} got a unit, although {before.redis.waiting} wait"
     return None
 
@@ -128,6 +140,12 @@ def ledger_knows(world: World, off: Off) -> bool:
 
 def _live(redis: Redis) -> int:
     return sum(state in LIVE for state, _ in redis.orders)
+
+
+def _opened_with(redis: Redis) -> int:
+    """How many units the sale had before its merchant's changes."""
+    states = [state for state, _ in redis.orders]
+    return redis.num + states.count("withdrawn") - states.count("restocked")
 
 
 def _has_read_all(world: World) -> bool:

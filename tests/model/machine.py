@@ -14,12 +14,23 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from storefront.domain.account import Account, Profile
 from storefront.domain.ids import repeatable_order_id, tag_of_product
 from storefront.domain.records import Opened, Signed
-from storefront.services import buying, paying, settling, waiting
+from storefront.services import buying, changing, paying, settling, waiting
 from storefront.services.applying import GoBack, Partition, apply
+from storefront.services.changing import Said
 from storefront.stores import keys
 
 from .environment import PARTITION, Ground, Killed, Memory, UseCase
-from .promises import KEPT, View, broken_by_the_ledger, broken_in_redis, forgotten, left_behind, placed, unserved
+from .promises import (
+    KEPT,
+    View,
+    broken_by_the_ledger,
+    broken_in_redis,
+    forgotten,
+    left_behind,
+    placed,
+    unchanged,
+    unserved,
+)
 
 PRODUCTS = ("lamp", "lamp", "lamp", "chair")
 SHOPPERS = tuple(Account(f"shopper{n}", Profile(f"Shopper {n}", 30, "", ""), "") for n in range(3))
@@ -27,12 +38,13 @@ HOUR = 3600
 MOST_IN_FLIGHT = 5
 MOST_DISASTERS = 8
 UNPAID = ("reserved", "releasing", "pending")
-WAIT_FOR_WORKER = ("pay", "cancel", "join", "leave")
+WAIT_FOR_WORKER = ("pay", "cancel", "join", "leave", "restock", "extend", "call off", "pause or resume")
 MOST_ROUNDS = 100
 """Of what it may take until all records are applied."""
 ROUNDS = 12
 """More than it can take until everything rests."""
 
+WHATS = ("restock", "restock", "restock", "extend", "pause or resume", "pause or resume", "call off")
 SELDOM = st.sampled_from([False, False, False, True])
 
 
@@ -59,6 +71,9 @@ class ShopMachine(RuleBasedStateMachine):
         """Order → its number, by when it was first seen."""
         self.waits: dict[tuple[str, str], int] = {}
         """Sale and shopper who was told that they wait → how many orders of theirs had been placed by then."""
+        self.made: set[tuple[str, str]] = set()
+        """Sale and change that its merchant was told is made."""
+        self.called_off: set[str] = set()
         self.leavers: set[tuple[str, str]] = set()
         self.view = View()
         self.draw: Callable[..., Any]
@@ -144,11 +159,35 @@ class ShopMachine(RuleBasedStateMachine):
         else:
             self._start("join", lambda: (shopper.id, waiting.join(self.shop, shopper, sale)))
 
+    def _change(self) -> None:
+        """A merchant changes a sale, for the first time or once more with the same key."""
+        sale = self.draw(st.sampled_from(sorted(self.view.sales)), label="sale")
+        what, key = self.draw(st.tuples(st.sampled_from(WHATS), st.sampled_from("vwxyz")), label="what, key")
+        shop = self.shop
+        match what:
+            case "restock":
+                units = self.draw(st.sampled_from([-2, -1, -1, 1]), label="units")
+                key += str(units)  # a key is one change's
+                change = repeatable_order_id(sale, "", key)
+                self._start(what, lambda: (change, changing.restock(shop, None, sale, units, Said("", key))))
+            case "extend":
+                ends = int(self.view.sales[sale]["ends"]) + HOUR
+                key += str(ends)
+                self._start(what, lambda: (ends, changing.extend(shop, None, sale, ends, Said("", key))))
+            case "call off":
+                self._start(what, partial(changing.cancel, shop, None, sale, Said("", key)))
+            case _:
+                act = changing.resume if self.view.sales[sale]["paused"] == "1" else changing.pause
+                self._start(what, partial(act, shop, None, sale, Said()))
+
     def _has_room(self) -> bool:
         return len(self.ledger.flying) < MOST_IN_FLIGHT
 
     def _unpaid(self) -> list[str]:
-        return self._in_order(order for order, fields in self.view.orders.items() if fields.get("state") in UNPAID)
+        orders = self.view.orders.items()
+        return self._in_order(
+            order for order, fields in orders if fields.get("state") in UNPAID and "units" not in fields
+        )
 
     def _in_order(self, orders: Iterable[str]) -> list[str]:
         """As they were first seen: the ids of offers are random, and a run must be the same each time."""
@@ -177,6 +216,15 @@ class ShopMachine(RuleBasedStateMachine):
                 self.promised.setdefault(answer.order, KEPT)
             case "pay" | "cancel":
                 self.promised[answer.id] = frozenset({str(answer.state)})
+            case "restock":
+                change, sale = answer
+                self.made.add((sale.id, change))
+            case "call off":
+                self.called_off.add(answer.id)
+            case "extend":
+                ends, sale = answer
+                if sale.terms.ends < ends:
+                    self._require([f"{sale.id} is said to end later, and ends at {sale.terms.ends}, not {ends}"])
             case "join" if answer[1].place:
                 shopper, sale = answer[0], answer[1].sale.id
                 applied = int(self.shop.memory.field(keys.sale(sale), "position") or 0)
@@ -306,6 +354,7 @@ class ShopMachine(RuleBasedStateMachine):
             self.numbers.setdefault(order, len(self.numbers))
         self._require(broken_in_redis(self.view, self.ledger.replays))
         self._require(broken_by_the_ledger(self.ledger.replays[-1], self.promised, self.limits))
+        self._require(unchanged(self.ledger.replays[-1], self.made, self.called_off))
         waits = {key: before for key, before in self.waits.items() if key not in self.leavers}
         self._require(forgotten(self.ledger.replays[-1], waits))
 
@@ -363,6 +412,7 @@ class ShopMachine(RuleBasedStateMachine):
 DEEDS: list[tuple[str, int, Callable[[ShopMachine], Any]]] = [
     ("_arrive", 5, lambda now: now.ledger.flying),
     ("_buy", 5, ShopMachine._has_room),
+    ("_change", 2, lambda now: now._has_room() and now.view.sales),
     ("_lose_history", 1, lambda now: now.disasters < MOST_DISASTERS),
     ("_new_history_overtakes", 5, ShopMachine._is_overtaken),
     ("_open_sale", 1, lambda now: now._has_room() and len(now.limits) < 4),

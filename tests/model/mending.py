@@ -34,6 +34,7 @@ from .world import (
     Step,
     World,
     applied,
+    kind_of,
     relied_on,
     waits,
 )
@@ -95,7 +96,7 @@ def mending(world: World, size: Size) -> Iterator[Step]:
             who = "ledger: the mending's" if mend.epoch == world.epoch else "late:"
             yield f"{who} {record} arrives", with_mends(after, (*others, mend._replace(writes=tuple(rest))))
         elif mend.epoch == world.epoch and mend.writes is None:
-            wrote = mend._replace(writes=_written(redis, mend, off))
+            wrote = mend._replace(writes=_written(world, mend, off))
             yield "worker: writes what Redis knows", with_mends(world, (*others, wrote))
         elif mend.epoch == world.epoch:
             again = redis._replace(cut=AGAIN, position=0)
@@ -117,12 +118,20 @@ def with_mends(world: World, mends: Iterable[Mend]) -> World:
     return world._replace(mends=tuple(sorted(kept, key=lambda mend: mend.number)))
 
 
-def _written(redis: Redis, mend: Mend, off: Off) -> tuple[Record, ...]:
-    """A Mending, Restored for every order, and a Signed. A reservation becomes an order: it may have been promised."""
+def _written(world: World, mend: Mend, off: Off) -> tuple[Record, ...]:
+    """A Mending, Restored for every order, and a Signed. A reservation becomes an order: it may have been promised.
+
+    Units that are being withdrawn are promised to nobody, and go back.
+    """
+    redis = world.redis
     mark = -(mend.epoch * 10 + mend.number)
-    known = ((i, "pending" if state in HELD else state) for i, (state, _) in enumerate(redis.orders) if state != "none")
+    known = (
+        (i, "pending" if state in HELD else state)
+        for i, (state, _) in enumerate(redis.orders)
+        if state != "none" and not (state in HELD and kind_of(world.webs[i]))
+    )
     return (
-        Record("Mending", NOBODY, mark, number=mend.number),
+        Record("Mending", NOBODY, mark, number=mend.number, units=redis.num),
         *(Record("Restored", i, mark, state=state) for i, state in known if "restore" not in off),
         *(Record("Joined", i) for i in redis.waiting if redis.orders[i].state not in HELD and "restore" not in off),
         Record("Signed", NOBODY, mend.epoch, mark),

@@ -28,11 +28,11 @@ CUTS = {
     "the position is written with the effects": Cut(
         EVERY, "redis.call('HSET', position_key, 'position', string.format('%.0f', read_place(place) + 1))"
     ),
-    "an emptied Redis begins a new epoch": Cut("begin", "redis.call('SET', KEYS[2], ARGV[1], 'NX')", first_run=6),
+    "an emptied Redis begins a new epoch": Cut("begin", "redis.call('SET', KEYS[2], ARGV[1], 'NX')", first_run=3),
     "reserve says yes only in the epoch that is signed": Cut(
         "reserve", "if sale[1] ~= epoch then return {'recovering'} end"
     ),
-    "reserve counts what the shopper holds": Cut(EVERY, "  hold(buyers, shopper, order)\n"),
+    "reserve counts what the shopper holds": Cut(EVERY, "  hold(sale, buyers, shopper, order)\n"),
     "reserve has the sweep look at the reservation": Cut(EVERY, "redis.call('ZADD', agenda, now + doubt_ms, order)"),
     "reserve leaves what came back to those who wait": Cut(
         "reserve", "if tonumber(sale[11] or 0) > 0 then return {'all_held'} end"
@@ -40,7 +40,7 @@ CUTS = {
     "an offer is made only in the epoch that is signed": Cut("offer", "sale[1] ~= epoch or "),
     "whoever gets an order waits no more": Cut("apply_requested", "leave_waitlist(KEYS[1], KEYS[5], KEYS[6], ARGV[5])"),
     "confirm says yes only to what stands": Cut("confirm", "return 'gone'", "return 'standing'"),
-    "the sweep marks what it releases": Cut("due", "redis.call('HSET', key, 'state', 'releasing')"),
+    "the sweep marks what it releases": Cut("due", "redis.call('HSET', key, 'state', 'releasing')", first_run=14),
     "a release of an unknown order leaves a tombstone": Cut(
         "apply_freed", "redis.call('HSET', KEYS[3], 'state', why, 'sale', string.match(KEYS[1], '[^:]+$'))"
     ),
@@ -50,7 +50,7 @@ CUTS = {
     "a request of an epoch that is over is refused": Cut("apply_requested", "ARGV[7] ~= ARGV[3]", "false"),
     "a release of an epoch that is over is ignored": Cut("apply_freed", "ARGV[7] ~= ARGV[6]", "false"),
     "a request takes its unit again if a rollback lost it": Cut("apply_requested", "move(KEYS[1], 'stock', 'pending')"),
-    "a request counts again for its shopper": Cut("apply_requested", "hold(KEYS[2], ARGV[5], ARGV[4])"),
+    "a request counts again for its shopper": Cut("apply_requested", "hold(KEYS[1], KEYS[2], ARGV[5], ARGV[4])"),
     "an order that was released is not placed": Cut(
         "apply_requested", "if state and not standing", "if state == 'pending'"
     ),
@@ -59,9 +59,23 @@ CUTS = {
     ),
     "money that came too late is due back": Cut("apply_paid", "set_refund(KEYS[1], KEYS[2], 'due')"),
     "an opening that is repeated changes nothing": Cut(
-        "apply_opened", "local no = guard(KEYS[1], ARGV[1], ARGV[2])", "local no = 'missing'"
+        "apply_opened", "local no = guard(KEYS[1], ARGV[1], ARGV[2])", "local no = 'missing'", first_run=9
     ),
-    "a sale is opened by one merchant at a time": Cut("apply_opened", "return 'name_taken'", "running = false"),
+    "a change of an epoch that is over is refused": Cut("apply_change", "ARGV[3] ~= ARGV[4]", "false"),
+    "a change is made once": Cut("apply_change", " or redis.call('HEXISTS', KEYS[2], ARGV[5]) == 1"),
+    "a withdrawal takes its units first": Cut("withdraw", "move(KEYS[1], 'stock', 'reserved', ARGV[2])"),
+    "a withdrawal of an epoch that is over is refused": Cut("apply_withdrew", "ARGV[3] ~= ARGV[4]", "false"),
+    "a withdrawal takes its units again if a rollback lost it": Cut(
+        "apply_withdrew", "if standing then move", "do move"
+    ),
+    "what is paid is revoked when a sale is called off": Cut("due", " or state == 'paid'"),
+    "money for what is revoked is due back": Cut("apply_revoked", "set_refund(KEYS[1], KEYS[3], 'due')"),
+    "a sale is opened by one merchant at a time": Cut(
+        "apply_opened", "if running and at < ARGV[6] * 1000 then", "if false then"
+    ),
+    "a sale that was refused stays refused": Cut(
+        "apply_opened", "if redis.call('EXISTS', KEYS[4]) == 1 then return 'name_taken' end", first_run=8
+    ),
 }
 """What the script does → its text that does it."""
 

@@ -28,6 +28,9 @@ class View:
     waitlists: dict[str, list[str]] = field(default_factory=dict)
     waiters: dict[str, dict[str, str]] = field(default_factory=dict)
     orders: dict[str, dict[str, str]] = field(default_factory=dict)
+    changes: dict[str, dict[str, str]] = field(default_factory=dict)
+    listed: dict[str, dict[str, float]] = field(default_factory=dict)
+    payments: dict[str, dict[str, float]] = field(default_factory=dict)
     agenda: dict[str, float] = field(default_factory=dict)
     """Of all sales: order → when the sweep must look at it."""
     anomalies: dict[str, str] = field(default_factory=dict)
@@ -40,11 +43,11 @@ class View:
         pipeline.hgetall(keys.ANOMALIES)
         for name in names:
             match name.split(":")[1]:
-                case "agenda":
+                case "agenda" | "orders" | "payments":
                     pipeline.zrange(name, 0, -1, withscores=True)
                 case "waitlist":
                     pipeline.zrange(name, 0, -1)
-                case "product":
+                case "product" | "refused":
                     pipeline.get(name)
                 case _:
                     pipeline.hgetall(name)
@@ -52,14 +55,15 @@ class View:
         view = cls(anomalies=anomalies)
         by_kind: dict[str, dict[str, Any]] = {
             "sale": view.sales, "buyers": view.buyers, "order": view.orders,
-            "waitlist": view.waitlists, "waiters": view.waiters,
+            "waitlist": view.waitlists, "waiters": view.waiters, "orders": view.listed,
+            "payments": view.payments, "changes": view.changes,
         }  # fmt: skip
         for name, content in zip(names, contents, strict=True):
             _, kind, of = name.split(":")
             if kind == "agenda":
                 view.agenda |= dict(content)
             elif kind in by_kind:
-                by_kind[kind][of] = content
+                by_kind[kind][of] = dict(content) if kind in ("orders", "payments") else content
         return view
 
     def orders_of(self, sale: str) -> dict[str, dict[str, str]]:
@@ -77,10 +81,15 @@ def broken_in_redis(view: View, replays: list[Replay]) -> Iterator[str]:
         orders = view.orders_of(sale)
         yield from _miscounted(sale, fields, orders)
         yield from _misheld(sale, int(fields["limit"]), view.buyers.get(sale, {}), orders)
+        yield from _mislisted(sale, view, orders)
         replay = replays[int(fields.get("position", 0))]
         yield from _unlike_a_replay(replay, fields["signed"], orders, _orders_of(replay, sale))
+        if sale not in replay.sales:
+            yield f"there is a sale {sale}; in a replay there is none"
+            continue
+        yield from _mischanged(fields, set(view.changes.get(sale, {})), replay.sales[sale])
         waiting = view.waitlists.get(sale, [])
-        if waiting != (told := list(replay.sales[sale].waiting) if sale in replay.sales else []):
+        if waiting != (told := list(replay.sales[sale].waiting)):
             yield f"{waiting} wait for {sale}; in a replay it is {told}"
         if set(waiting) != view.waiters.get(sale, {}).keys() or len(waiting) != int(fields["waiting"]):
             yield f"{waiting} wait for {sale}, which counts {fields['waiting']}: {view.waiters.get(sale)}"
@@ -90,7 +99,9 @@ def broken_in_redis(view: View, replays: list[Replay]) -> Iterator[str]:
 
 
 def _miscounted(sale: str, fields: dict[str, str], orders: dict[str, dict[str, str]]) -> Iterator[str]:
-    states = Counter(order.get("state", "none") for order in orders.values())
+    states = Counter[str]()
+    for order in orders.values():
+        states[order.get("state", "none")] += int(order.get("units", 1))
     counted = {
         "reserved": states["reserved"] + states["releasing"],
         "pending": states["pending"],
@@ -105,16 +116,37 @@ def _miscounted(sale: str, fields: dict[str, str], orders: dict[str, dict[str, s
             yield f"sale {sale} counts {fields[name]} {name}; its orders say {count}"
 
 
+def _mischanged(fields: dict[str, str], changes: set[str], told: ReplayedSale) -> Iterator[str]:
+    here = (fields["num"], fields["ends"], fields["paused"], fields["called_off"])
+    there = (str(told.num), str(told.ends), str(int(told.paused)), str(int(told.called_off)))
+    if here != there:
+        yield f"units, end, paused, called off are {here}; in a replay they are {there}"
+    if changes != told.changes:
+        yield f"the history is {changes}; in a replay it is {told.changes}"
+
+
 def _misheld(sale: str, limit: int, buyers: dict[str, str], orders: dict[str, dict[str, str]]) -> Iterator[str]:
     held: dict[str, set[str]] = {}
     for order, fields in orders.items():
-        if fields.get("state") in PLACING | LIVE:
+        if fields.get("state") in PLACING | LIVE and fields["shopper"]:
             held.setdefault(fields["shopper"], set()).add(order)
     if held != {shopper: set(found.split()) for shopper, found in buyers.items()}:
         yield f"the buyers of {sale} are {buyers}; its orders say {held}"
     for shopper, theirs in held.items():
         if len(theirs) > limit:
             yield f"shopper {shopper} holds {len(theirs)} units of {sale}, over the limit of {limit}"
+
+
+def _mislisted(sale: str, view: View, orders: dict[str, dict[str, str]]) -> Iterator[str]:
+    listed, payments = view.listed.get(sale, {}), view.payments.get(sale, {})
+    paid = {order: int(fields["paid_at"]) for order, fields in orders.items() if fields.get("state") == "paid"}
+    if payments != paid:
+        yield f"the payments of {sale} are {payments}; its orders say {paid}"
+    placed = {order for order, fields in orders.items() if fields.get("state") in LIVE | {"expired"}}
+    if missing := placed - listed.keys():
+        yield f"the list of the orders of {sale} lacks {missing}"
+    if wrong := {order for order, at in listed.items() if str(int(at)) != orders.get(order, {}).get("at")}:
+        yield f"the list of the orders of {sale} has {wrong}"
 
 
 def _unlike_a_replay(
@@ -146,19 +178,22 @@ def _told(order: ReplayedOrder | None) -> str:
 def broken_by_the_ledger(replay: Replay, promised: dict[str, frozenset[str]], limits: dict[str, int]) -> Iterator[str]:
     """What is wrong by the whole ledger, read or not.
 
-    ``promised`` says what may be of the orders whose shoppers were told something; ``limits`` is by sale.
+    ``promised`` says what may be of the orders whose shoppers were told something, unless their sale is called off;
+    ``limits`` is by sale.
     """
     known: dict[str, ReplayedOrder] = {}
+    revocable: set[str] = set()
     for sale_id, sale in replay.sales.items():
         known |= sale.orders
+        revocable |= sale.orders.keys() if sale.called_off else set()
         live = Counter(order.shopper for order in sale.orders.values() if order.state in LIVE)
-        if live.total() > sale.opened.num:
-            yield f"the ledger sells {live.total()} units of {sale_id}, which has {sale.opened.num}"
+        if live.total() > sale.num:
+            yield f"the ledger sells {live.total()} units of {sale_id}, which has {sale.num}"
         for shopper, count in live.items():
             if count > limits[sale_id]:
                 yield f"the ledger gives {shopper} {count} units of {sale_id}, over the limit of {limits[sale_id]}"
     for order, allowed in promised.items():
-        if order not in known or known[order].state not in allowed:
+        if order not in known or known[order].state not in allowed | ({"cancelled"} if order in revocable else set()):
             yield f"a shopper was told that {order} is {'/'.join(sorted(allowed))}; it is {_told(known.get(order))}"
 
 
@@ -175,12 +210,23 @@ def forgotten(replay: Replay, waits: dict[tuple[str, str], int]) -> Iterator[str
             yield f"{shopper} was told that they wait for {sale}, and doesn't"
 
 
+def unchanged(replay: Replay, made: set[tuple[str, str]], called_off: set[str]) -> Iterator[str]:
+    """What a merchant was told is done, sale and change, or a sale called off, and the ledger knows nothing of."""
+    for sale, change in made:
+        if change not in replay.sales[sale].changes:
+            yield f"a merchant was told that change {change} of {sale} is made"
+    for sale in called_off:
+        if not replay.sales[sale].called_off:
+            yield f"a merchant was told that {sale} is called off"
+
+
 def unserved(view: View, limits: dict[str, int]) -> Iterator[str]:
     """Who waits for nothing once everything rests, though there are units."""
     for sale, waiting in view.waitlists.items():
         held = view.buyers.get(sale, {})
         able = [one for one in waiting if len(held.get(one, "").split()) < limits[sale]]
-        if able and int(view.sales[sale]["stock"]) > 0:
+        fields = view.sales[sale]
+        if able and int(fields["stock"]) > 0 and "1" not in (fields["paused"], fields["called_off"]):
             yield f"{able} wait for {sale}, of which {view.sales[sale]['stock']} lie there"
 
 
@@ -191,6 +237,9 @@ def left_behind(view: View, charges: set[str], refunds: set[str]) -> Iterator[st
     """
     if view.agenda:
         yield f"there is no end to the sweep's work: {view.agenda}"
+    for sale, fields in view.sales.items():
+        if fields["called_off"] == "1" and (fields["pending"], fields["paid"]) != ("0", "0"):
+            yield f"{sale} is called off, and {fields['pending']} unpaid and {fields['paid']} paid orders stand"
     for order, fields in view.orders.items():
         if fields.get("state") in {*PLACING, "pending"} or fields.get("refund") == "due":
             yield f"order {order} is {_words(fields)}, and nothing more happens"

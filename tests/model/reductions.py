@@ -32,7 +32,6 @@ from .invariants import replay
 from .world import (
     AGAIN,
     HELD,
-    LIVE,
     LOST,
     NOBODY,
     NONE,
@@ -49,7 +48,7 @@ from .world import (
 )
 
 # These reductions rest upon.
-NEEDED: Off = frozenset({"tomb", "wepoch", "position", "chain", "close", "clear", "number"})
+NEEDED: Off = frozenset({"tomb", "wepoch", "position", "chain", "close", "clear", "number", "taken", "change", "once"})
 
 WAITING = frozenset({"Joined", "Left"})  # what these do depends on when they come: one may wait, leave and wait again
 
@@ -85,7 +84,7 @@ def _without_void(world: World, off: Off) -> World:
         first = 0
         while first < len(world.ledger) and world.ledger[first].number <= world.redis.mended:
             first += 1
-        nothing = empty(world.base.stock + sum(state in LIVE for state, _ in world.base.orders), len(world.webs))
+        nothing = empty(world.base.num, len(world.webs))
         position = max(world.redis.position - first, 0) if world.redis.cut == AGAIN else 0
         redis = world.redis._replace(position=position)
         world = world._replace(base=nothing, ledger=world.ledger[first:], redis=redis)
@@ -187,7 +186,7 @@ def _without_past(world: World, off: Off) -> World:
 
 
 def _kept_key(redis: Redis) -> tuple[object, ...]:
-    return redis.position, redis.signed, redis.stock, sorted(redis.orders), len(redis.waiting)
+    return redis.position, redis.signed, redis.stock, redis.num, sorted(redis.orders), len(redis.waiting)
 
 
 def _sorted(world: World) -> World:

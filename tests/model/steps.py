@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from .invariants import ledger_knows, replay
 from .mending import breaks_a_promise, cuts, latecomers, mending
 from .world import (
+    CHANGES,
     DOOR,
     HELD,
     JOINING,
@@ -27,6 +28,7 @@ from .world import (
     LOST,
     MENDING,
     NOBODY,
+    PLACED,
     WAITS,
     YES,
     Ledger,
@@ -43,8 +45,11 @@ from .world import (
     due,
     effects,
     empty,
+    is_over,
+    kind_of,
     offer,
     reserve,
+    withdraw,
 )
 
 
@@ -52,6 +57,7 @@ def steps(world: World, size: Size) -> Iterator[Step]:
     """Every next step, as words "actor: deed" and the world after it."""
     yield from _shoppers(world, size.off)
     yield from _waiters(world)
+    yield from _merchant(world, size.off)
     yield from _payments(world)
     yield from _ledger(world, twice=size.twice)
     for number in range(len(world.workers)):
@@ -103,6 +109,23 @@ def _waiters(world: World) -> Iterator[Step]:
             yield f"web: {i} is told that they wait", _web(world, i, WAITS)
         elif web == WAITS and i in world.redis.waiting:
             yield f"web: {i} leaves", _send(_web(world, i, LEFT), Record("Left", i))
+
+
+def _merchant(world: World, off: Off) -> Iterator[Step]:
+    redis = world.redis
+    for i, web in enumerate(world.webs):
+        if not (kind := kind_of(web)):
+            continue
+        done = redis.orders[i].state == CHANGES[kind]
+        again = web.at.startswith("asks") and redis.orders[i].state == "none" and web.epoch != world.epoch
+        if web.at.startswith("wants") or again:
+            taken = withdraw(redis, i, world.epoch, off) if kind == "Withdrew" else redis
+            if taken and redis.signed == world.epoch:
+                sent = _send(world, Record(kind, i, world.epoch))
+                asks = _web(sent, i, Web(f"asks {kind}", world.epoch))
+                yield from _after(f"web: the merchant sends {kind}{' once more' if again else ''}", asks, taken)
+        elif web.at.startswith("asks") and done:
+            yield f"web: the merchant is told that {kind} is done", _web(world, i, Web(f"made {kind}", 0))
 
 
 def _payments(world: World) -> Iterator[Step]:
@@ -169,6 +192,9 @@ def _enough(size: Size) -> int:
 def _sweep(world: World, size: Size) -> Iterator[Step]:
     unread = world.ledger if size.off - MENDING else _to_come(world)
     for i, (state, _) in enumerate(world.redis.orders):
+        revoked = Record("Revoked", i)
+        if is_over(world.redis) and state in PLACED and revoked not in world.flying + _to_come(world):
+            yield f"sweep: sends {revoked}", _send(world, revoked)
         if state not in HELD:
             continue
         redis, record = due(world.redis, i, size.off)
@@ -203,7 +229,7 @@ def _rollbacks(world: World, size: Size) -> Iterator[Step]:
     if len(world.kept) < world.rollbacks:
         yield "redis: restarts, having lost nothing", new
         if mended:
-            yield "redis: comes back empty", new._replace(redis=empty(size.units, size.shoppers))
+            yield "redis: comes back empty", new._replace(redis=empty(size.units, len(world.webs)))
 
 
 def _is_mended(world: World, off: Off) -> bool:
@@ -235,6 +261,7 @@ def is_quiet(deeds: list[str]) -> bool:
         "ledger: Paid",
         "ledger: Expired",
         "ledger: Joined",
+        *(f"ledger: {kind}" for kind in CHANGES),
         "ledger: Left",
     )
     return all(deed.startswith(optional) for deed in deeds)

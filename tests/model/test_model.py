@@ -14,7 +14,7 @@ from .accounts import Registering
 from .buying import Buying
 from .explorer import Model, explore, main
 from .reductions import reduced
-from .world import MENDING, SAFEGUARDS, Order, Record, Redis, Size, applied, effects
+from .world import CHANGED, CHANGES, MENDING, SAFEGUARDS, Order, Record, Redis, Size, applied, effects
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,11 @@ from .world import MENDING, SAFEGUARDS, Order, Record, Redis, Size, applied, eff
         pytest.param(Buying(Size(1, 2, 0, waiters=1)), id="one buys, one waits"),
         pytest.param(Buying(Size(1, 2, 0, waiters=2)), id="two wait"),
         pytest.param(Buying(Size(1, 1, 0, cuts=1, slow=True)), id="the ledger cut, mended twice, a slow worker"),
+        pytest.param(Buying(Size(1, 1, 1, changes=("Withdrew",))), id="one buys, a unit is withdrawn, one rollback"),
+        pytest.param(Buying(Size(1, 1, 1, changes=("Restocked",))), id="one buys, a unit is added, one rollback"),
+        pytest.param(Buying(Size(1, 1, 1, changes=("CalledOff",))), id="one buys, it is called off, one rollback"),
+        pytest.param(Buying(Size(1, 1, 0, cuts=1, changes=("Withdrew",))), id="a unit is withdrawn, the ledger cut"),
+        pytest.param(Buying(Size(1, 1, 0, cuts=1, changes=("Restocked",))), id="a unit is added, the ledger cut"),
         pytest.param(Registering(people=2, rollbacks=1, deletions=1), id="two people for one name, one rollback"),
         pytest.param(Registering(people=3, rollbacks=0, deletions=1), id="three people for one name"),
     ],
@@ -38,6 +43,9 @@ def test_nothing_goes_wrong_in_any_order_of_events(model: Model) -> None:
     assert found.why is None, "\n".join((found.why or "", *found.trace))
 
 
+CHANGING = ("taken", "change", "once")
+
+
 @pytest.mark.parametrize("safeguard", SAFEGUARDS)
 def test_without_any_one_safeguard_somebody_is_harmed(safeguard: str) -> None:
     rollbacks = 2 if safeguard == "void" else 1
@@ -45,6 +53,9 @@ def test_without_any_one_safeguard_somebody_is_harmed(safeguard: str) -> None:
     if safeguard in MENDING:
         rollbacks = 1 if safeguard == "unread" else 0
         size = Size(units=1, shoppers=1, rollbacks=rollbacks, cuts=1, off=frozenset({safeguard}))
+    if safeguard in CHANGING:
+        kind = "Restocked" if safeguard == "once" else "Withdrew"
+        size = Size(1, 1, 1, frozenset({safeguard}), twice=safeguard == "once", changes=(kind,))
     if safeguard in ("queue", "served"):
         size = Size(units=1, shoppers=2, rollbacks=0, waiters=1, off=frozenset({safeguard}))
     found = explore(Buying(size))
@@ -71,6 +82,8 @@ def test_that_a_name_is_its_first_registrations_follows_from_the_rest() -> None:
         pytest.param(Size(units=1, shoppers=1, rollbacks=0, workers=2), id="two workers"),
         pytest.param(Size(units=1, shoppers=0, rollbacks=0, cuts=1), id="a cut, and a mending given up"),
         pytest.param(Size(units=1, shoppers=1, rollbacks=0, cuts=1, deaths=0), id="a cut"),
+        pytest.param(Size(1, 0, 1, changes=("Withdrew",)), id="a withdrawal, and a rollback"),
+        pytest.param(Size(1, 1, 0, changes=("CalledOff",)), id="a sale that is called off"),
     ],
 )
 def test_the_reductions_neither_lose_nor_invent_a_world(size: Size) -> None:
@@ -86,11 +99,13 @@ def test_the_reductions_of_registrations_neither_lose_nor_invent_a_world() -> No
     assert {accounts.reduced(world, frozenset()) for world in plain.worlds} == found.worlds
 
 
-@pytest.mark.parametrize("state", ["none", "reserved", "releasing", "pending", "paid", "expired", "refund", "released"])
-@pytest.mark.parametrize("kind", ["Requested", "Released", "Expired", "Paid"])
+@pytest.mark.parametrize(
+    "state", ["none", "reserved", "releasing", "pending", "paid", "expired", "refund", "released", *sorted(CHANGED)]
+)
+@pytest.mark.parametrize("kind", ["Requested", "Released", "Expired", "Paid", "Revoked", *CHANGES])
 def test_a_record_applied_twice_is_applied_once(kind: str, state: str) -> None:
     redis = Redis(stock=1, orders=(Order(state, 0),), signed=1, position=4)
-    record = Record(kind, 0, epoch=1 if kind in ("Requested", "Released") else 0)
+    record = Record(kind, 0, epoch=1 if kind in ("Requested", "Released", *CHANGES) else 0)
     once = applied(redis, record, 4)
     assert applied(once, record, 4) == once, "at the same offset"
     assert effects(once, record) == once, "again in the ledger"

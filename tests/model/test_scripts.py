@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
 from redis import Redis
 
@@ -26,7 +28,7 @@ from .environment import Ground
 from .machine import PRODUCTS, SHOPPERS, Broken, ShopMachine
 from .mutants import CONFIRMED_IN_ITS_EPOCH, CUTS, without
 
-FIRST, _, END = os.environ.get("MACHINE_RUNS", "0:10").partition(":")
+FIRST, _, END = os.environ.get("MACHINE_RUNS", "0:6").partition(":")
 MOST_RUNS = 5
 """Runs within which the machine must find what is wrong, where something is."""
 
@@ -47,6 +49,16 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
     """A Redis of its own."""
     with LocalShop(tmp_path_factory.mktemp("scripts"), only=("redis",)) as shop:
         yield shop
+
+
+@pytest.fixture(autouse=True)
+def seeds_mean_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hypothesis also tries constants from whichever modules other tests have loaded: here it must not."""
+    none = Constants(integers=set(), floats=set(), bytes=set(), strings=set())
+    monkeypatch.setattr(providers.HypothesisProvider, "_local_constants", none)
+    providers.CONSTANTS_CACHE.cache.clear()
+    yield
+    providers.CONSTANTS_CACHE.cache.clear()
 
 
 def machine_on(ground: Ground) -> type[ShopMachine]:

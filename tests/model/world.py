@@ -25,6 +25,9 @@ SAFEGUARDS = {
     "past": "so is a Released; else it would free what was reserved anew",
     "queue": "reserve says no while somebody waits",
     "served": "whoever gets an order waits no more",
+    "taken": "a merchant's withdrawal takes its units, as a purchase does, before it is recorded",
+    "change": "a merchant's change of another epoch than the ledger's last Signed is refused",
+    "once": "a change is known by its id, so that the same one counts once",
     "chain": "a Signed names the epoch it succeeds, and counts only if that one is still the last",
     "void": "a Signed that counts frees every reservation that stands",
     "promise": "confirm marks what it promises, and the sweep sends its Requested again rather than release it",
@@ -46,12 +49,17 @@ UNSIGNED = 0  # before the first Signed
 HELD = frozenset({"reserved", "promised", "releasing"})
 PLACED = frozenset({"pending", "paid"})
 ENDED = frozenset({"paid", "expired", "refund", "released"})
+CHANGES = {"Withdrew": "withdrawn", "Restocked": "restocked", "CalledOff": "called off"}
+"""What a merchant may do to a sale, by its record, and what becomes of its entry among the orders."""
+CHANGED = frozenset(CHANGES.values())
 LIVE = HELD | PLACED
-KEPT = PLACED | {"expired", "refund"}  # what may become of an order whose shopper was told yes
+KEPT = PLACED | {"expired", "refund"} | CHANGED  # what may become of what somebody was told yes about
 
 
 class Order(NamedTuple):
     """One shopper's order: none, reserved, promised, releasing, pending, paid, expired, refund or released.
+
+    Or a merchant's change: none, reserved or releasing (units that are being withdrawn), and one of CHANGED.
 
     `promised` is a reservation whose shopper was told yes. `expired` stands for an order cancelled by its owner too.
     `short` should never be: a request came through, and there was no unit. `epoch` is that of a reservation, else 0.
@@ -68,7 +76,7 @@ class Redis(NamedTuple):
     that epoch is in force.
     `position` is the offset of the first record not applied. `mended` is the number of the last Mending applied,
     `begun` that of the last one begun here. `cut` tells how this Redis and a cut ledger stand to each other: WHOLE,
-    LOST or AGAIN.
+    LOST or AGAIN. `num` is how many units the sale has.
     """
 
     stock: int
@@ -79,6 +87,7 @@ class Redis(NamedTuple):
     mended: int = 0
     begun: int = 0
     cut: int = 0
+    num: int = 0
 
 
 WHOLE = 0  # the ledger holds what this Redis applied
@@ -89,8 +98,9 @@ AGAIN = 2  # it reads the ledger again, up to a Mending
 class Record(NamedTuple):
     """One record of the ledger.
 
-    Requested, Released and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number, and
-    Restored a state. A Mending signs an epoch that is never in force, which Restored carries too.
+    Requested, Released, changes and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number
+    and the sale's units, and Restored a state. A Mending signs an epoch that is never in force, which Restored carries
+    too.
     """
 
     kind: str
@@ -99,6 +109,7 @@ class Record(NamedTuple):
     succeeds: int = 0
     state: str = ""
     number: int = 0
+    units: int = 0
 
     def __str__(self) -> str:
         if self.kind == "Signed":
@@ -117,14 +128,19 @@ ALL_ON: Off = frozenset()
 NONE = Order("none", 0)
 
 
-def empty(units: int, shoppers: int) -> Redis:
+def empty(units: int, orders: int) -> Redis:
     """The sale in a Redis that has read nothing yet."""
-    return Redis(units, (NONE,) * shoppers, UNSIGNED, 0)
+    return Redis(units, (NONE,) * orders, UNSIGNED, 0, num=units)
 
 
-def _with(redis: Redis, order: int, state: str, *, units: int = 0, epoch: int = 0) -> Redis:
+def _with(redis: Redis, order: int, state: str, *, units: int = 0, epoch: int = 0, num: int = 0) -> Redis:
     orders = (*redis.orders[:order], Order(state, epoch), *redis.orders[order + 1 :])
-    return redis._replace(stock=redis.stock + units, orders=orders)
+    return redis._replace(stock=redis.stock + units, orders=orders, num=redis.num + num)
+
+
+def is_over(redis: Redis) -> bool:
+    """Whether the sale was called off."""
+    return any(state == "called off" for state, _ in redis.orders)
 
 
 # Scripts that answer a shopper.
@@ -132,11 +148,18 @@ def _with(redis: Redis, order: int, state: str, *, units: int = 0, epoch: int = 
 
 def reserve(redis: Redis, order: int, epoch: int, off: Off = ALL_ON) -> Redis | None:
     """Take one unit; None for no. `epoch` is the one in force, read inside the script."""
-    if redis.waiting and "queue" not in off:
+    if (redis.waiting and "queue" not in off) or is_over(redis):
         return None
     if redis.stock <= 0 or (redis.signed != epoch and "epoch" not in off):
         return None
     return _with(redis, order, "reserved", units=-1, epoch=epoch)
+
+
+def withdraw(redis: Redis, change: int, epoch: int, off: Off = ALL_ON) -> Redis | None:
+    """Take one unit that is nobody's, for the sale to have one less; None for no."""
+    if redis.stock <= 0 or redis.signed != epoch:
+        return None
+    return redis if "taken" in off else _with(redis, change, "reserved", units=-1, epoch=epoch)
 
 
 def confirm(redis: Redis, order: int, asked: int, epoch: int, off: Off = ALL_ON) -> Redis | None:
@@ -171,6 +194,44 @@ def apply_requested(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
 
 def _without_waiter(redis: Redis, shopper: int) -> Redis:
     return redis._replace(waiting=tuple(other for other in redis.waiting if other != shopper))
+
+
+def apply_withdrew(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
+    """Have the sale have one unit less, as ``apply_requested`` places an order."""
+    held = redis.orders[record.order].state in HELD
+    if (not held and redis.orders[record.order].state != "none") or not _counts(redis, record, off):
+        return redis
+    if is_over(redis):
+        return redis
+    if not held and redis.stock <= 0:
+        return redis if "taken" in off else _with(redis, record.order, "short")
+    return _with(redis, record.order, "withdrawn", units=0 if held else -1, num=-1)
+
+
+def _counts(redis: Redis, record: Record, off: Off) -> bool:
+    return record.epoch == redis.signed or "change" in off
+
+
+def apply_restocked(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
+    """Have the sale have one unit more."""
+    if (redis.orders[record.order].state != "none" and "once" not in off) or not _counts(redis, record, off):
+        return redis
+    if is_over(redis):
+        return redis
+    return _with(redis, record.order, "restocked", units=1, num=1)
+
+
+def apply_called_off(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
+    """End the sale. The sweep then revokes its orders."""
+    if redis.orders[record.order].state != "none" or not _counts(redis, record, off):
+        return redis
+    return _with(redis, record.order, "called off")
+
+
+def apply_revoked(redis: Redis, record: Record, _off: Off = ALL_ON) -> Redis:
+    """End an order of a sale that was called off, paid or not; its money is due back."""
+    became = {"pending": "expired", "paid": "refund"}.get(redis.orders[record.order].state)
+    return _with(redis, record.order, became, units=1) if became else redis
 
 
 def apply_joined(redis: Redis, record: Record, _off: Off = ALL_ON) -> Redis:
@@ -229,9 +290,7 @@ def apply_mending(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     if record.number <= redis.mended and "number" not in off:
         return redis
     if "clear" not in off:
-        units = redis.stock + sum(state in LIVE for state, _ in redis.orders)
-        redis = redis._replace(stock=units, orders=(NONE,) * len(redis.orders))
-        redis = redis._replace(waiting=())
+        redis = redis._replace(stock=record.units, num=record.units, orders=(NONE,) * len(redis.orders), waiting=())
     return redis._replace(signed=record.epoch, mended=record.number, cut=WHOLE if redis.cut == AGAIN else redis.cut)
 
 
@@ -253,6 +312,10 @@ def effects(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
 
 EFFECTS: dict[str, Callable[[Redis, Record, Off], Redis]] = {
     "Requested": apply_requested,
+    "Withdrew": apply_withdrew,
+    "Restocked": apply_restocked,
+    "CalledOff": apply_called_off,
+    "Revoked": apply_revoked,
     "Joined": apply_joined,
     "Left": apply_left,
     "Released": apply_released,
@@ -291,7 +354,7 @@ def offer(redis: Redis, epoch: int, off: Off = ALL_ON) -> tuple[Redis, Record] |
 
     In the shop each offer is an order of its own. Here a shopper has but one: whose offer was released gets no other.
     """
-    if redis.stock <= 0 or (redis.signed != epoch and "epoch" not in off):
+    if redis.stock <= 0 or (redis.signed != epoch and "epoch" not in off) or is_over(redis):
         return None
     for shopper in redis.waiting:
         if redis.orders[shopper].state == "none":
@@ -307,6 +370,7 @@ class Web(NamedTuple):
     """One shopper's request: start, asked (Requested is in flight), recorded (it is acknowledged), or yes.
 
     Or, of one who wants to wait: door, joining (Joined is in flight), waits (which they were told), or left.
+    Or a merchant's: wants, asks (the record is in flight) or made (which they were told), and the record's kind.
     """
 
     at: str
@@ -361,7 +425,8 @@ class Size(NamedTuple):
 
     `twice`: each record may arrive twice. `workers` and `twice` add nothing where `reductions.py` is used; they test
     that. `deaths`: how many mendings may be begun that don't come to their end. `slow`: a worker may still apply what
-    it read before the cut. `waiters`: how many of the shoppers join the waitlist rather than buy.
+    it read before the cut. `waiters`: how many of the shoppers join the waitlist rather than buy. `changes`: what the
+    merchant may do to the sale, once each.
     """
 
     units: int
@@ -374,6 +439,7 @@ class Size(NamedTuple):
     deaths: int = 1
     slow: bool = False
     waiters: int = 0
+    changes: tuple[str, ...] = ()
 
 
 Step = tuple[str, World]
@@ -381,17 +447,23 @@ START, YES = Web("start", 0), Web("yes", 0)
 DOOR, JOINING, WAITS, LEFT = Web("door", 0), Web("joining", 0), Web("waits", 0), Web("left", 0)
 
 
+def kind_of(web: Web) -> str:
+    """The kind of record by which a merchant changes the sale; empty for a shopper's."""
+    return web.at.partition(" ")[2]
+
+
 def start(size: Size) -> World:
     """A sale that is in stock and not signed yet, with every shopper at the door."""
-    redis = empty(size.units, size.shoppers)
+    redis = empty(size.units, size.shoppers + len(size.changes))
     workers = (Worker(1, 0, None),) * size.workers
     webs = (START,) * (size.shoppers - size.waiters) + (DOOR,) * size.waiters
+    webs += tuple(Web(f"wants {kind}", 0) for kind in size.changes)
     return World(redis, 1, (), (), webs, workers, (), size.rollbacks, redis, size.cuts, deaths=size.deaths)
 
 
 def told_yes(world: World) -> Iterator[int]:
-    """The shoppers who were told yes."""
-    return (i for i, web in enumerate(world.webs) if web == YES)
+    """Those whose shopper was told yes, or whose merchant that it is done."""
+    return (i for i, web in enumerate(world.webs) if web == YES or web.at.startswith("made "))
 
 
 def waits(world: World) -> Iterator[int]:

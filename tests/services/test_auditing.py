@@ -85,6 +85,7 @@ TAMPERINGS = {
     "a sale lost": ("DEL {sale}", "Redis knows nothing of this sale"),
     "a sale left out of the lists": ("ZREM {by_end} {id}", "the shop's lists of sales do not name it"),
     "another price": ("HSET {sale} price 1", "its price is “1” in Redis, “1000” in the ledger"),
+    "another age": ("HSET {sale} min_account_age 60", "its min_account_age is “60” in Redis, “0” in the ledger"),
     "another number of units": ("HSET {sale} num 8", "its num is “8” in Redis, “9” in the ledger"),
     "another epoch": ("HSET {sale} signed x", "the sale is not open to the epoch that the ledger has signed"),
     "an order lost": ("DEL {order}", "is unknown in Redis, pending in the ledger"),
@@ -127,6 +128,13 @@ def test_what_does_not_add_up_is_found(shop: Shop, bytes_shop: Shop, busy_sale: 
         found = differences(shop, busy_sale)
     assert len(found) == 1
     assert sentence in found[0]
+
+
+def test_a_sale_from_before_a_term_was_known_differs_in_nothing(shop: Shop, a_sale: Callable[..., Sale]) -> None:
+    sale = a_sale()
+    shop.memory.redis.hdel(keys.sale(sale.id), "proof", "min_account_age")
+    assert differences(shop, sale) == []
+    assert shop.sales.get(sale.id) == sale
 
 
 def test_a_sale_that_stands_in_redis_alone_is_found(shop: Shop, bytes_shop: Shop, busy_sale: Sale) -> None:

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from storefront.domain.account import Account
-from storefront.domain.errors import AllHeld, LedgerDown, Recovering, Refused
+from storefront.domain.errors import AllHeld, InvalidToken, LedgerDown, NoSuchAccount, Recovering, Refused
+from storefront.domain.ids import new_order_id
 from storefront.domain.records import Released
 from storefront.domain.sale import Sale
 from storefront.services import buying
+from storefront.services.tokens import Claims
 from storefront.shop import Shop
 from tests.company import held_up
 from tests.conftest import eventually
@@ -54,6 +58,21 @@ def test_a_reservation_that_is_gone_is_refused_and_those_beside_it_stand(
     assert [len(company) for company in companies.seen] == [3]
     found = eventually(lambda: (now := shop.sales.get(sale.id)) and now.units.unpaid == 2 and now)
     assert (found.units.left, found.units.reserved) == (1, 0)
+
+
+def test_a_unit_for_an_account_that_is_gone_comes_back(shop: Shop, a_sale: Callable[..., Sale]) -> None:
+    sale, nobody = a_sale(num=1), Claims(id="0" * 16, name="nobody at all", expires=float("inf"))
+    with pytest.raises(InvalidToken):
+        buying.buy(shop, nobody, sale.product)
+    with pytest.raises(InvalidToken):
+        buying.buy(shop, nobody, "no such product")
+    other = a_sale(num=1)
+    with pytest.raises(NoSuchAccount):
+        shop.orders.reserve(
+            other.id, new_order_id(other.id), nobody.id, nobody.name, doubt_ms=1, pay_ms=1000, is_known=False
+        )
+    found = eventually(lambda: (now := shop.sales.get(other.id)) and now.units.left == 1 and now)
+    assert found.adds_up
 
 
 def test_whoever_waits_too_long_for_others_is_told_that_it_is_not_certain(

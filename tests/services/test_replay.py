@@ -1,5 +1,7 @@
 """The audit's own account of the ledger (``domain/replay.py``) and the scripts in Redis tell the same story."""
 
+from typing import Any
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -9,11 +11,17 @@ from storefront.domain.order import OrderState
 from storefront.domain.records import Record
 from storefront.domain.replay import LIVE, Replay
 from storefront.shop import Shop
-from storefront.stores import keys, orders, positions, sales, waitlist
+from storefront.stores import changes, keys, orders, positions, sales, waitlist
 from storefront.stores.scripts import Call, place
 from tests.conftest import unique
 
-RESTORED = [one for one in OrderState if one not in (OrderState.RESERVED, OrderState.RELEASING)]
+UNRESTORED = (OrderState.RESERVED, OrderState.RELEASING, OrderState.WITHDRAWN)
+RESTORED = [one for one in OrderState if one not in UNRESTORED]
+CHANGES: dict[str, Any] = {"Restocked": {"units": 2}, "Withdrew": {"units": 1}, "Extended": {"ends": 20}}
+TERMS: dict[str, Any] = {
+    "merchant": "", "merchant_name": "", "producter": "x", "begins": 0, "price": 1, "currency": "CNY", "limit": 1,
+    "description": "", "image": "",
+}  # fmt: skip
 ORDERS = st.integers(0, 2)
 CHARGES = st.sampled_from(["first", "second", "free"])
 MONEY = st.one_of(
@@ -21,13 +29,40 @@ MONEY = st.one_of(
 )
 STEPS = st.one_of(
     st.tuples(st.sampled_from(["Requested", "Released"]), ORDERS, st.sampled_from(["old", "new"])),
-    st.tuples(st.sampled_from(["Expired", "Cancelled", "Refunded"]), ORDERS, st.none()),
+    st.tuples(st.sampled_from(["Expired", "Cancelled", "Refunded", "Revoked"]), ORDERS, st.none()),
     st.tuples(st.sampled_from(["Joined", "Left"]), ORDERS, st.none()),
     st.tuples(st.just("Paid"), ORDERS, CHARGES),
     st.tuples(st.just("Restored"), ORDERS, st.tuples(st.sampled_from(RESTORED), MONEY, st.booleans(), st.booleans())),
+    st.tuples(
+        st.sampled_from(["Paused", "Resumed", "Restocked", "Withdrew", "Extended", "CalledOff"]),
+        ORDERS,
+        st.sampled_from(["old", "new"]),
+    ),
+    st.tuples(st.just("Reopened"), st.integers(1, 3), st.tuples(st.booleans(), st.booleans(), st.booleans())),
+    st.tuples(st.just("Noted"), ORDERS, st.booleans()),
     st.tuples(st.just("Mending"), st.just(0), st.none()),
     st.tuples(st.just("Signed"), st.just(0), st.sampled_from(["old", "new"])),
 )
+
+
+def change_of(step: tuple[str, int, object], sale: str, product: str, ids: list[str], signed: str) -> Record | None:
+    """The record of a step that changes the sale itself; None for others. Change ``n`` has the last ids but ``n``."""
+    kind, number, more = step
+    match kind, more:
+        case "Reopened", (bool(paused), bool(called_off), bool(late)):
+            return records.Reopened(
+                at=5, sale=sale, epoch="of another mending" if late else "mending", product=product, num=number + 2,
+                ends=9 + number, paused=paused, called_off=called_off, **TERMS,
+            )  # fmt: skip
+        case "Noted", bool(late):
+            epoch = "of another mending" if late else signed
+            return records.Noted(at=5, sale=sale, epoch=epoch, change=ids[3 + number], line="{}")
+        case "Paused" | "Resumed" | "Restocked" | "Withdrew" | "Extended" | "CalledOff", str(epoch):
+            changed: type[records.Change] = getattr(records, kind)
+            return changed(
+                at=5, sale=sale, change=ids[3 + number], epoch=epoch, by="", by_name="", why="", **CHANGES.get(kind, {})
+            )
+    return None
 
 
 def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: str) -> Record:
@@ -80,17 +115,16 @@ def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, i
     (held,) = shop.positions.all_at([("accounts", 0)])
     product = unique("replayed")
     sale = new_sale_id(product)
-    ids = [new_order_id(sale) for _ in range(3)]
+    ids = [new_order_id(sale) for _ in range(6)]
     opened = records.Opened(
-        at=5, sale=sale, merchant="", merchant_name="", product=product, num=num, producter="x", begins=0, ends=9,
-        price=1, currency="CNY", limit=1, description="", image="",
+        at=5, sale=sale, product=product, num=num, ends=9, **TERMS,
     )  # fmt: skip
     replay, signed, mended = Replay(), "", False
     replay.apply(opened, 0)
     calls: list[Call] = [sales.opened(opened, held.epoch, "", place(0))]
     before = 0
     for offset, step in enumerate(steps, 1):
-        record = record_of(step, sale, ids, signed)
+        record = change_of(step, sale, product, ids, signed) or record_of(step, sale, ids, signed)
         replay.apply(record, offset)
         if isinstance(record, records.Signed):
             signed = record.epoch
@@ -100,6 +134,10 @@ def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, i
                 continue
             signed, mended = record.epoch, True
             calls.append(positions.mending(sale, ids, held.epoch, signed, place(offset, before)))
+        elif isinstance(record, records.Reopened):
+            calls.append(sales.opened(record, held.epoch, signed, place(offset, before)))
+        elif isinstance(record, records.Change | records.Noted):
+            calls.append(changes.effect(record, held.epoch, signed, place(offset, before)))
         elif isinstance(record, records.Joined | records.Left):
             calls.append(waitlist.effect(record, held.epoch, place(offset, before)))
         elif isinstance(record, records.OrderRecord):
@@ -112,13 +150,20 @@ def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, i
         keys.agenda(sale),
         keys.waitlist(sale),
         keys.waiters(sale),
+        keys.changes(sale),
+        keys.sale_orders(sale),
+        keys.sale_payments(sale),
         *map(keys.order, ids),
     ]
     try:
         shop.memory.scripts.run_many(calls)
         found, told = shop.sales.get(sale), replay.sales[sale]
         assert found is not None
-        assert found.adds_up
+        assert found.units.total == found.terms.num == told.num  # a mending may reopen a sale with too few
+        assert (found.terms.ends, found.paused, found.called_off) == (told.ends, told.paused, told.called_off)
+        assert shop.changes.lines(sale).keys() == told.changes
+        paid = {order for order, one in told.orders.items() if one.state is OrderState.PAID}
+        assert set(shop.memory.redis.zrange(keys.sale_payments(sale), 0, -1)) == paid
         assert (found.units, found.refunds) == (told.units, told.refunds)
         assert shop.memory.field(keys.sale(sale), "position") == str(told.position)
         assert shop.waitlist.all(sale) == [(shopper, shopper) for shopper in told.waiting]
@@ -130,7 +175,6 @@ def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, i
             assert (fields.get("charge", ""), fields.get("refund", "")) == (
                 (expected.charge, expected.refund) if expected else ("", "")
             )
-            holds = state in LIVE
-            assert shop.orders.held(sale, f"shopper{number}") == ([order] if holds else [])
+            assert shop.orders.held(sale, f"shopper{number}") == ([order] if state in LIVE else [])
     finally:
         shop.memory.redis.delete(*made)

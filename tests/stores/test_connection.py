@@ -6,6 +6,7 @@ import pytest
 from limits.storage import Storage, storage_from_string
 from redis.exceptions import RedisError
 
+from storefront.config import other_database
 from storefront.domain.errors import Recovering
 from storefront.stores.connection import connect, split_database
 from storefront.stores.memory import Memory
@@ -38,6 +39,22 @@ def test_a_url_that_names_no_service_is_refused_with_a_sentence(url: str) -> Non
 def test_the_database_is_told_from_the_service() -> None:
     assert split_database("redis+sentinel://a:1,b:2/shop/3") == ("redis+sentinel://a:1,b:2/shop", 3)
     assert split_database("redis+sentinel://a:1/shop") == ("redis+sentinel://a:1/shop", 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "other"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/7"),
+        ("rediss://user:p%40ss@host", "rediss://user:p%40ss@host/7"),
+        ("redis://host/0?socket_timeout=10&db=3", "redis://host/7?socket_timeout=10"),
+        ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=7"),
+        ("redis+sentinel://:pw@a:1,b:2/shop/3", "redis+sentinel://:pw@a:1,b:2/shop/7"),
+        ("redis+sentinel://a:1/shop", "redis+sentinel://a:1/shop/7"),
+    ],
+)
+def test_another_database_of_the_same_redis(url: str, other: str) -> None:
+    assert other_database(url, 7) == other
+    assert connect(other).connection_pool.connection_kwargs["db"] == 7
 
 
 def test_a_promise_waits_for_replicas_and_a_promotion_begins_a_new_epoch(group: ReplicatedRedis) -> None:

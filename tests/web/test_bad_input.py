@@ -70,6 +70,8 @@ WRONG_TERMS: dict[str, list[Any]] = {
     "price": [0, -1, "100", 1.5, True, 10**15],
     "limit": [0, -1, 11, "1"],
     "currency": ["XXX", "yuan", 5],
+    "proof": ["sometimes", 5, True],
+    "min_account_age": [-1, "3600", 1.5, True, 10**10],
     "image": ["nope", "javascript:alert(1)", 5],
     "description": [5, "x" * 10_000, "a\x00"],
 }

@@ -1,19 +1,29 @@
 """The limits of one view: counted together, each by itself."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import fields
 from urllib.parse import quote
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from storefront.config import Config
 from storefront.domain.account import Account
 from storefront.domain.sale import Sale
+from storefront.local.services import ROOT
+from storefront.local.shop import LocalShop
 from storefront.services import accounts
 from storefront.shop import Shop
 from storefront.stores.connection import connect
+from tests.conftest import eventually
+from tests.crowds import registered
 
 
 class Crowd:
@@ -26,10 +36,14 @@ class Crowd:
 
     def buys(self, account: Account, address: str) -> int:
         """The status of the answer."""
+        return self.asks(account, address).status_code
+
+    def asks(self, account: Account, address: str) -> TestResponse:
+        """The answer."""
         body = json.dumps({"token": accounts.token_for(self._shop, account)})
         return self._client.post(
             self._address, data=body, content_type="application/json", environ_overrides={"REMOTE_ADDR": address}
-        ).status_code
+        )
 
 
 @pytest.mark.parametrize(("gate", "first"), [(True, "192.0.2.1"), (False, "192.0.2.4")])
@@ -66,7 +80,8 @@ def test_without_a_gate_both_are_counted_in_one_round_trip(
     config: Config, app_with: Callable[..., Flask], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
 ) -> None:
     app = app_with(limit_buy_account="7/day", limit_buy_address="8/day", gate=False)
-    crowd, shopper = Crowd(app, a_sale()), somebody()
+    crowd, shopper = Crowd(app, a_sale(num=2)), somebody()
+    assert crowd.buys(somebody(), "192.0.2.8") == 200  # Redis may not have known the script
     with connect(config.limiter_url, decode_responses=True) as counts, counts.monitor() as monitor:
         assert crowd.buys(shopper, "192.0.2.7") == 200
         counts.echo("that was all")
@@ -76,3 +91,70 @@ def test_without_a_gate_both_are_counted_in_one_round_trip(
     asked = [said for said in seen if said.startswith("EVALSHA") and "192.0.2.7" in said]
     assert len(asked) == 1
     assert shopper.id in asked[0]
+
+
+@pytest.mark.parametrize("gate", [True, False])
+def test_an_answer_tells_how_far_its_limits_are_used_up(
+    app_with: Callable[..., Flask], somebody: Callable[..., Account], a_sale: Callable[..., Sale], gate: bool
+) -> None:
+    app = app_with(limit_buy_account="2/day", limit_buy_address="7/day", gate=gate)
+    crowd, shopper, address = Crowd(app, a_sale(begins=600)), somebody(), f"192.0.2.{30 + gate}"
+    answers = [crowd.asks(shopper, address) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [409, 409, 429]
+    assert {answer.headers["RateLimit-Policy"] for answer in answers} == {
+        '"address-86400s";q=7;w=86400, "account-86400s";q=2;w=86400'
+    }
+    told = [dict(re.findall(r'"(\w+)-86400s";r=(\d+);t=864\d\d', answer.headers["RateLimit"])) for answer in answers]
+    assert [fields["account"] for fields in told] == ["1", "0", "0"]
+    assert [fields["address"] for fields in told] == ["6", "5", "4"]
+    assert 86_300 < int(answers[2].headers["Retry-After"]) <= 86_400
+
+
+def test_two_hundred_behind_one_address_at_human_pace_are_never_limited_and_a_script_among_them_is(
+    app_with: Callable[..., Flask], shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    usual = {field.name: field.default for field in fields(Config) if field.name.startswith("limit_")}
+    crowd = Crowd(app_with(**usual, bans="50/hour"), a_sale(begins=600))
+    people, script = registered(shop, 200), somebody()
+    for _ in range(2):
+        assert {crowd.buys(person, "192.0.2.200") for person in people} == {409}
+    eventually(lambda: crowd.asks(script, "192.0.2.200").get_json()["code"] == "banned")
+    assert {crowd.buys(person, "192.0.2.200") for person in people} == {409}
+
+
+def test_strangers_behind_one_address_share_no_accounts_limit(app_with: Callable[..., Flask]) -> None:
+    client = app_with(limit_buy_account="1/day", limit_buy_address="100/day").test_client(use_cookies=False)
+    answers = [client.post("/miaosha/nothing", json={}) for _ in range(9)]
+    assert {answer.status_code for answer in answers} == {401}
+
+
+WITHOUT_REDIS = """
+from storefront import create_app
+from storefront.config import from_environment
+client = create_app(from_environment()).test_client()
+print([client.get("/login").status_code for _ in range(4)])
+print([client.get("/nowhere").status_code for _ in range(4)])
+print(int(client.get("/nowhere").headers["Retry-After"]) > 80_000)
+print([line for line in client.get("/metrics").text.splitlines() if line.startswith("storefront_limits_shared")])
+"""
+
+
+def test_without_their_redis_limits_hold_in_each_process_and_that_is_told(real_shop: LocalShop) -> None:
+    away = {"STOREFRONT_LIMITER_URL": "redis://127.0.0.1:9/1", "STOREFRONT_LIMIT_DEFAULT": "3/day"}
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_REDIS], env={**os.environ, **real_shop.env, **away}, cwd=ROOT,
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert ran.stdout.splitlines() == [
+        "[200, 200, 200, 429]", "[404, 404, 404, 429]", "True", "['storefront_limits_shared 0.0']"
+    ]  # fmt: skip
+    assert "this process counts by itself" in ran.stderr
+
+
+def test_requests_that_come_too_early_are_refused_and_counted(
+    app: Flask, shop: Shop, a_sale: Callable[..., Sale], somebody: Callable[..., Account]
+) -> None:
+    sale, plain = a_sale(begins=600), somebody()
+    crowd = Crowd(app, sale)
+    assert [crowd.buys(plain, "192.0.2.9") for _ in range(8)] == [409] * 8
+    assert eventually(lambda: shop.refusals.of(sale.id).get("not_started", 0) == 8)

@@ -129,5 +129,5 @@ def own_addresses(url: str) -> bool:
 
 
 def loopback_address(number: int) -> str:
-    """The ``number``-th shopper's address."""
-    return f"127.77.{number // 250}.{number % 250 + 1}"
+    """The ``number``-th shopper's address. There are ten million."""
+    return f"127.{77 + number // 62_500}.{number // 250 % 250}.{number % 250 + 1}"

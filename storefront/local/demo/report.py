@@ -1,41 +1,21 @@
 """What the demo shows: bars while it works, a line for each thing done, tables, and the verdict."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from statistics import median
 
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from storefront.local.demo.audit import Count, audit, states
 from storefront.local.demo.client import Answer
 from storefront.local.demo.crowd import Shopper
+from storefront.local.screen import Screen as PlainScreen
 
-Advance = Callable[[float], None]
 
-
-class Screen:
-    """The terminal, or a pipe, which gets the same lines without bars."""
-
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False)
-
-    def say(self, line: str, style: str = "") -> None:
-        """One sentence."""
-        self._console.print(Text(line, style), soft_wrap=True)
-
-    @contextmanager
-    def bar(self, doing: str, total: float | None) -> Iterator[Advance]:
-        """A progress bar until the block ends; it yields what takes the progress made so far. None: no end known."""
-        columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
-        shown = self._console.is_terminal
-        with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
-            task = progress.add_task(doing, total=total)
-            yield lambda completed: progress.update(task, completed=completed)
+class Screen(PlainScreen):
+    """The terminal, with the demo's tables."""
 
     def answers(self, title: str, answers: Sequence[Answer]) -> None:
         """The answers of one rush, by status and code."""
@@ -49,7 +29,7 @@ class Screen:
         for (status, code), number in sorted(Counter((one.status, one.code) for one in answers).items()):
             said = Text(sentences[status, code])
             table.add_row(str(status or "none"), code or "–", str(number), said)
-        self._console.print(table)
+        self.console.print(table)
         if answers:
             waited = [answer.came - answer.sent for answer in answers]
             spread = max(one.sent for one in answers) - min(one.sent for one in answers)
@@ -66,7 +46,7 @@ class Screen:
         table.add_column("Orders", justify="right")
         for state, number in sorted(states(shoppers).items()):
             table.add_row(state, str(number))
-        self._console.print(table)
+        self.console.print(table)
         self.say(f"Units: {count.sum} of {num}    (given back by expiry on the way: {count.units.expired})", "bold")
         problems = [*further, *audit(num, count, shoppers)]
         for problem in problems:

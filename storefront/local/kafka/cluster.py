@@ -128,7 +128,8 @@ class KafkaCluster:
         for node in self._nodes:
             self._settings(node).write_text(properties(node, self._nodes, self._data(node)))
             if not (self._data(node) / "meta.properties").exists():
-                command = ["format", "--cluster-id", identity.read_text(), "--config", str(self._settings(node))]
+                # joined by "=", for an id may begin with "-"
+                command = ["format", f"--cluster-id={identity.read_text()}", "--config", str(self._settings(node))]
                 formatting.append(
                     subprocess.Popen(
                         java("kafka.tools.StorageTool", *command, "--ignore-formatted"),

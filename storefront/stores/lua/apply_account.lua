@@ -1,7 +1,7 @@
 -- Change or remove an account.
 -- KEYS[1] account   KEYS[2] accounts   KEYS[3] agenda   KEYS[4] gone
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] name   ARGV[4] account id
--- ARGV[5] "withdrawn", "granted", "revoked" or "deleted"
+-- ARGV[5] "withdrawn", "deleted", or a role and whether the account has it from now on: "merchant 1", "operator 0"
 -- Returns "applied", "ignored", "already", "missing" or "another_epoch".
 local no = guard(KEYS[2], ARGV[1], ARGV[2])
 if no then return no end
@@ -23,7 +23,7 @@ elseif mine and active then
     redis.call('DEL', KEYS[1])
     redis.call('HSET', KEYS[4], ARGV[4], 'deleted ' .. ARGV[3])
   else
-    redis.call('HSET', KEYS[1], 'merchant', ARGV[5] == 'granted' and 1 or 0)
+    redis.call('HSET', KEYS[1], string.match(ARGV[5], '^(%a+) (%d)$'))
   end
   word = 'applied'
 end

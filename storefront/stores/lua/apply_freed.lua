@@ -19,7 +19,7 @@ elseif not state and why ~= 'expired' then
   word = 'tombstone'
 elseif state == 'reserved' or state == 'releasing' then
   if why ~= 'expired' then
-    move(KEYS[1], 'reserved', 'stock')
+    move(KEYS[1], 'reserved', 'stock', units_of(KEYS[3]))
     word = 'freed'
   end
 elseif state == 'pending' and why ~= 'released' then

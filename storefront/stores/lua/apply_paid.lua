@@ -1,5 +1,5 @@
 -- The provider took the money: the order is paid, or, where the ledger says it ended before, a refund is due.
--- KEYS[1] sale   KEYS[2] order   KEYS[3] agenda
+-- KEYS[1] sale   KEYS[2] order   KEYS[3] agenda   KEYS[4] the sale's payments
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] order id   ARGV[4] charge   ARGV[5] at (ms)
 -- Returns "paid", "too_late", "ignored" (the same charge again, or nothing to give back), "already", "missing" or "another_epoch".
 local no = guard(KEYS[1], ARGV[1], ARGV[2])
@@ -10,7 +10,12 @@ local word
 if order[1] == 'pending' then
   move(KEYS[1], 'pending', 'paid')
   redis.call('HSET', KEYS[2], 'state', 'paid', 'charge', ARGV[4], 'paid_at', ARGV[5])
-  redis.call('ZREM', KEYS[3], ARGV[3])
+  if redis.call('HGET', KEYS[1], 'called_off') == '1' then
+    redis.call('ZADD', KEYS[3], 0, ARGV[3]) -- it will be revoked
+  else
+    redis.call('ZREM', KEYS[3], ARGV[3])
+  end
+  redis.call('ZADD', KEYS[4], ARGV[5], ARGV[3])
   word = 'paid'
 elseif order[2] == ARGV[4] or ARGV[4] == 'free' then
   word = 'ignored'

@@ -1,5 +1,5 @@
 -- The ledger was cut and is mended: put an order exactly where Redis knew it to be.
--- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda
+-- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda   KEYS[5] the sale's orders   KEYS[6] the sale's payments
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed in the ledger   ARGV[4] epoch of the record
 -- ARGV[5] order id   ARGV[6] state   ARGV[7] shopper   ARGV[8] shopper's name   ARGV[9] at (ms, "0" for a tombstone)
 -- ARGV[10] pay_by (ms)   ARGV[11] charge   ARGV[12] refund
@@ -24,7 +24,7 @@ end
 if word == 'restored' then
   if from ~= to then move(KEYS[1], from, to) end
   if from ~= 'stock' then let_go(KEYS[2], before[2], id) end
-  if to ~= 'stock' then hold(KEYS[2], ARGV[7], id) end
+  if to ~= 'stock' then hold(KEYS[1], KEYS[2], ARGV[7], id) end
   if before[1] == 'expired' then redis.call('HINCRBY', KEYS[1], 'expired', -1) end
   if wanted == 'expired' then redis.call('HINCRBY', KEYS[1], 'expired', 1) end
   local owed = REFUNDS[redis.call('HGET', KEYS[3], 'refund')]
@@ -35,13 +35,17 @@ if word == 'restored' then
     local sale = redis.call('HMGET', KEYS[1], 'product', 'price', 'currency')
     redis.call('HSET', KEYS[3], 'shopper', ARGV[7], 'shopper_name', ARGV[8], 'at', ARGV[9], 'pay_by', ARGV[10],
       'product', sale[1], 'amount', sale[2], 'currency', sale[3])
+    redis.call('ZADD', KEYS[5], ARGV[9], id)
   end
+  if wanted == 'paid' then redis.call('ZADD', KEYS[6], ARGV[14], id) else redis.call('ZREM', KEYS[6], id) end
   if ARGV[11] ~= '' then redis.call('HSET', KEYS[3], 'charge', ARGV[11]) end
   if ARGV[14] ~= '0' then redis.call('HSET', KEYS[3], 'paid_at', ARGV[14]) end
   if ARGV[12] ~= '' then set_refund(KEYS[1], KEYS[3], ARGV[12]) end
 
   if ARGV[12] == 'due' then
     redis.call('ZADD', KEYS[4], now_ms(), id)
+  elseif (wanted == 'pending' or wanted == 'paid') and redis.call('HGET', KEYS[1], 'called_off') == '1' then
+    redis.call('ZADD', KEYS[4], 0, id)
   elseif wanted == 'pending' then
     redis.call('ZADD', KEYS[4], ARGV[10], id)
   elseif (wanted == 'expired' or wanted == 'cancelled') and ARGV[11] == '' and ARGV[9] ~= '0' then

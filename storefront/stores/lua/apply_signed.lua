@@ -17,7 +17,7 @@ for _, order in ipairs(KEYS[3] and redis.call('ZRANGE', KEYS[3], 0, -1) or {}) d
   end
 end
 for order, shopper in pairs(standing) do
-  move(KEYS[1], 'reserved', 'stock')
+  move(KEYS[1], 'reserved', 'stock', units_of(ARGV[4] .. order))
   let_go(KEYS[2], shopper, order)
   redis.call('ZREM', KEYS[3], order)
   redis.call('DEL', ARGV[4] .. order)

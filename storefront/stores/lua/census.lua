@@ -5,6 +5,6 @@
 local found = 0
 for _, order in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   local state = redis.call('HGET', ARGV[1] .. order, 'state')
-  if state == 'reserved' or state == 'releasing' then found = found + 1 end
+  if state == 'reserved' or state == 'releasing' then found = found + units_of(ARGV[1] .. order) end
 end
 return {tonumber(redis.call('HGET', KEYS[1], 'reserved') or 0), found}

@@ -3,11 +3,12 @@
 -- ARGV[1] order id   ARGV[2] what order keys begin with   ARGV[3] ms until the sweep doubts the reservation
 -- ARGV[4] ms to pay
 -- Returns {"offered", shopper, shopper's name, at, epoch, pay_by}, or {"nothing"}: no unit, nobody who may have it, or the
--- sale isn't open. at and pay_by in Unix ms.
+-- sale isn't open or is paused. at and pay_by in Unix ms.
 -- Whoever is offered a unit waits on until the order is placed. Should its request not get through, the sweep takes the
 -- unit back, and offers it to them again.
-local sale = redis.call('HMGET', KEYS[1], 'signed', 'begins', 'ends', 'limit', 'stock', 'waiting', 'product', 'price', 'currency')
+local sale = redis.call('HMGET', KEYS[1], 'signed', 'begins', 'ends', 'limit', 'stock', 'waiting', 'product', 'price', 'currency', 'paused', 'called_off')
 if not sale[2] or tonumber(sale[6] or 0) <= 0 or tonumber(sale[5]) <= 0 then return {'nothing'} end
+if sale[10] == '1' or sale[11] == '1' then return {'nothing'} end
 local epoch, now = epoch_in_force(), now_ms()
 if sale[1] ~= epoch or now < sale[2] * 1000 or now >= sale[3] * 1000 then return {'nothing'} end
 

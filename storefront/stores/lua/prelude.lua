@@ -39,10 +39,21 @@ local function applied(position_key, place)
   redis.call('HSET', position_key, 'position', string.format('%.0f', read_place(place) + 1))
 end
 
--- Move one unit of a sale from one counter to another: "stock", "reserved", "pending", "paid".
-local function move(sale, from, to)
-  redis.call('HINCRBY', sale, from, -1)
-  redis.call('HINCRBY', sale, to, 1)
+-- Move a unit of a sale, or several, from one counter to another: "stock", "reserved", "pending", "paid".
+local function move(sale, from, to, units)
+  redis.call('HINCRBY', sale, from, -(units or 1))
+  redis.call('HINCRBY', sale, to, units or 1)
+end
+
+-- How many units an order holds: one, unless a merchant is withdrawing several.
+local function units_of(order)
+  return tonumber(redis.call('HGET', order, 'units') or 1)
+end
+
+-- Have a sale have so many units more, or less, which are free.
+local function add_units(sale, units)
+  redis.call('HINCRBY', sale, 'num', units)
+  redis.call('HINCRBY', sale, 'stock', units)
 end
 
 -- Note that an order's money came too late and is "due" back, or was given back and is "done". Its sale counts its orders
@@ -61,7 +72,9 @@ local function orders_held(buyers, shopper)
   return held
 end
 
-local function hold(buyers, shopper, order)
+-- Note that a shopper holds a unit by an order. The sale counts how often anybody came to (see gauge.lua).
+local function hold(sale, buyers, shopper, order)
+  redis.call('HINCRBY', sale, 'takes', 1)
   local held = orders_held(buyers, shopper)
   held[#held + 1] = order
   redis.call('HSET', buyers, shopper, table.concat(held, ' '))
@@ -72,7 +85,7 @@ end
 local function reserve_unit(sale_keys, order, shopper, name, epoch, now, doubt_ms, pay_ms, what)
   local sale, buyers, order_key, agenda = unpack(sale_keys)
   move(sale, 'stock', 'reserved')
-  hold(buyers, shopper, order)
+  hold(sale, buyers, shopper, order)
   local pay_by = now + pay_ms
   redis.call('HSET', order_key, 'state', 'reserved', 'epoch', epoch, 'shopper', shopper, 'shopper_name', name,
     'sale', string.match(sale, '[^:]+$'), 'product', what[1], 'amount', what[2], 'currency', what[3],

@@ -1,0 +1,157 @@
+"""Proof of work: an attempt costs a second of its asker's computing, or some seconds of waiting; the shop, little.
+
+A challenge is ALTCHA's: find the number with which a slow hash begins as told. It is signed, names what it is for (one
+account and sale, or one address that registers), runs out, and its solution is good once. Who can't compute takes a
+ticket, which is the same but becomes good by itself after a while; there is one at a time for each purpose.
+"""
+
+import hashlib
+import hmac
+import math
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import altcha
+import jwt
+
+from storefront.config import Config
+from storefront.domain.errors import ProofInvalid, ProofRequired, Refused
+from storefront.domain.sale import Proof, Terms
+from storefront.shop import Shop
+
+HASH = "PBKDF2/SHA-256"
+
+ROUNDS = 1000
+"""Of the hash, for one number that is tried. Many cheap tries rather than few dear ones: the shop makes one itself."""
+
+LIFETIME = 300
+"""Seconds until a challenge, or a ticket that has become good, runs out."""
+
+LONGEST = 4096
+"""Characters of a proof that is looked at."""
+
+SHORTEST_WAIT = 10
+"""Seconds until a ticket is good, at least."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A ticket, and from when on it is good (Unix seconds)."""
+
+    proof: str
+    good_from: int
+
+
+def for_sale(sale: str, account: str) -> str:
+    """What a proof is for with which an account buys, or joins the waitlist."""
+    return f"sale {sale} {account}"
+
+
+def for_registration(address: str) -> str:
+    """What a proof is for with which somebody registers from an address."""
+    return f"register {address}"
+
+
+def is_needed(terms: Terms, *, suspected: bool) -> bool:
+    """Whether a sale asks for a proof of somebody who is ``suspected`` or not."""
+    return terms.proof == Proof.ON or (terms.proof == Proof.SUSPICION and suspected)
+
+
+def challenge(shop: Shop, purpose: str) -> dict[str, Any]:
+    """A fresh challenge in ALTCHA's form. On average ``proof_cost`` numbers must be tried, twice as many at most."""
+    tries = 1 + secrets.randbelow(2 * shop.config.proof_cost)
+    made = altcha.create_challenge(
+        HASH, ROUNDS, counter=tries, expires_at=int(time.time()) + LIFETIME, data={"for": purpose},
+        hmac_secret=_key(shop.config, "challenge"), hmac_key_secret=_key(shop.config, "solution"),
+    )  # fmt: skip
+    return made.to_dict()
+
+
+def wait(config: Config) -> int:
+    """Seconds until a ticket is good: twice what the work takes on a phone."""
+    return max(SHORTEST_WAIT, math.ceil(2 * config.proof_cost / Config.proof_cost))
+
+
+def take_ticket(shop: Shop, purpose: str) -> Ticket:
+    """The open ticket for a purpose, or a new one, good after a while."""
+    good_from = int(time.time()) + wait(shop.config)
+    claims = {"sub": purpose, "jti": secrets.token_hex(8), "nbf": good_from, "exp": good_from + LIFETIME}
+    made = Ticket(jwt.encode(claims, _key(shop.config, "ticket"), algorithm="HS256"), good_from)
+    if shop.proofs.open_ticket(purpose, made.proof, wait(shop.config) + LIFETIME):
+        return made
+    return open_ticket(shop, purpose) or made
+
+
+def open_ticket(shop: Shop, purpose: str) -> Ticket | None:
+    """The open ticket for a purpose, good or not yet."""
+    found = shop.proofs.ticket(purpose)
+    if found is None:
+        return None
+    return Ticket(found, jwt.decode(found, options={"verify_signature": False})["nbf"])
+
+
+def spending(shop: Shop, purpose: str | None, proof: str) -> AbstractContextManager[None]:
+    """Use a proof up, or the ticket in its place, for what the block does; without a purpose none is needed.
+
+    Where the block is refused it is given back: who gets nothing needn't work again. Raises ProofRequired for an empty
+    one, or ProofInvalid, before the block is entered.
+    """
+    if purpose is None:
+        return nullcontext()
+    if not proof:
+        raise ProofRequired
+    if len(proof) > LONGEST:
+        raise ProofInvalid
+    spend = _spend_ticket if "." in proof else _spend_solution
+    return _giving_back(spend(shop, purpose, proof))
+
+
+@contextmanager
+def _giving_back(give_back: Callable[[], object]) -> Iterator[None]:
+    try:
+        yield
+    except Refused:
+        give_back()
+        raise
+
+
+def _spend_solution(shop: Shop, purpose: str, proof: str) -> Callable[[], object]:
+    try:
+        payload = altcha.Payload.from_base64(proof)
+    except (ValueError, KeyError, TypeError, RecursionError) as fault:
+        raise ProofInvalid from fault
+    asked = payload.challenge.parameters
+    if asked.data != {"for": purpose}:
+        raise ProofInvalid
+    judged = altcha.verify_solution(
+        payload, _key(shop.config, "challenge"), hmac_key_secret=_key(shop.config, "solution")
+    )
+    if not judged.verified or not shop.proofs.spend(asked.nonce, 2 * LIFETIME):
+        raise ProofInvalid
+    return partial(shop.proofs.give_back, asked.nonce)
+
+
+def _spend_ticket(shop: Shop, purpose: str, proof: str) -> Callable[[], object]:
+    try:
+        claims = jwt.decode(proof, _key(shop.config, "ticket"), algorithms=["HS256"], subject=purpose)
+    except (jwt.InvalidTokenError, UnicodeError) as fault:
+        raise ProofInvalid from fault
+    if not shop.proofs.spend_ticket(purpose, proof):
+        raise ProofInvalid
+    left = max(1, claims["exp"] - int(time.time()))
+    return partial(shop.proofs.open_ticket, purpose, proof, left)
+
+
+def _key(config: Config, label: str) -> str:
+    return _derived(config.secret, label)
+
+
+@lru_cache(64)
+def _derived(secret: str, label: str) -> str:
+    """A key of its own for each kind of signature, so that none of them is good for a token or a session."""
+    return hmac.new(secret.encode(), f"proof of work: {label}".encode(), hashlib.sha256).hexdigest()

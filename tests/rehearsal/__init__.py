@@ -1,0 +1,1 @@
+"""The rehearsal: that it tells right, and leaves no trace."""

@@ -1,0 +1,1 @@
+"""Tests of the fairness rehearsal, so that it can't rot."""
