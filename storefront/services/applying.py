@@ -124,7 +124,7 @@ def _calls(partition: Partition, run: list[tuple[Line, Record]], signed: str) ->
 
 def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]], signed: str) -> None:
     calls = _calls(partition, run, signed)
-    words = _run(shop, [call for _, call in calls])
+    words = _run(shop, partition, [call for _, call in calls])
     touched: set[str] = set()
     requests: list[Requested | Restored] = []
     for (record, _), word in zip(calls, words, strict=True):
@@ -143,34 +143,40 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
 
 def _apply_signature(shop: Shop, partition: Partition, offset: int, signed: str) -> None:
     sales: list[str | None] = [None] if partition.topic == ACCOUNTS else [*shop.sales.of_partition(partition.number)]
-    words = _run(shop, [positions.signature(sale, partition.position.epoch, signed, place(offset)) for sale in sales])
+    epoch = partition.position.epoch
+    words = _run(shop, partition, [positions.signature(sale, epoch, signed, place(offset)) for sale in sales])
     if "promised" in words:
         raise LedgerCut(partition)
     log.info("%s %d: %d signed to epoch %s", partition.topic, partition.number, len(sales), signed[-16:])
 
 
 def _apply_mending(shop: Shop, partition: Partition, offset: int, signed: str) -> None:
-    """Forget what stands in Redis. Nothing is added to it meanwhile: since the mending began, all is closed."""
+    """Forget what stands in Redis. Nothing is added to it meanwhile: since the mending began, all is closed.
+
+    Lines between the cut and its mending may be about what was lost: a replay can find no unit for them, or no order.
+    That is no anomaly once the mending stands behind them.
+    """
     epoch = partition.position.epoch
     if partition.topic == ACCOUNTS:
-        _run(shop, [positions.mending(None, shop.accounts.names(), epoch, signed, place(offset))])
-        return
-    known = shop.orders.all_of({*shop.sales.of_partition(partition.number)})
-    calls = [
-        positions.mending(sale, [order for order, _ in orders], epoch, signed, place(offset))
-        for sale, orders in known.items()
-    ]
-    _run(shop, calls)
+        calls = [positions.mending(None, shop.accounts.names(), epoch, signed, place(offset))]
+    else:
+        known = shop.orders.all_of({*shop.sales.of_partition(partition.number)})
+        calls = [
+            positions.mending(sale, [order for order, _ in orders], epoch, signed, place(offset))
+            for sale, orders in known.items()
+        ]
+    if set(_run(shop, partition, calls)) != {"already"}:
+        shop.memory.forgive(partition.name)
 
 
-def _run(shop: Shop, calls: list[Call]) -> list[str]:
+def _run(shop: Shop, partition: Partition, calls: list[Call]) -> list[str]:
     words: list[str] = shop.memory.scripts.run_many(calls)
     for (name, script_keys, _), word in zip(calls, words, strict=True):
         if word in ("another_epoch", "gap"):
             raise GoBack
         if word in ANOMALIES:
             log.error("%s answered %s for %s: the ledger and Redis do not fit together", name, word, script_keys[0])
-            shop.memory.anomaly(f"{name}:{word}")
+            shop.memory.anomaly(f"{name}:{word}", partition.name)
     return words
 
 

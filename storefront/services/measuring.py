@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from storefront.domain.sale import Sale
 from storefront.shop import Shop
-from storefront.stores import keys
 from storefront.stores.positions import Position
 
 MOST_SALES = 100
@@ -43,7 +42,7 @@ def measure(shop: Shop) -> Figures:
         sales_in_all=len(ids),
         positions=dict(zip(partitions, shop.positions.all_at(partitions), strict=True)),
         ends=shop.ends.look(LEDGER_PATIENCE),
-        anomalies={kind: int(count) for kind, count in shop.memory.hash(keys.ANOMALIES).items()},
+        anomalies=shop.memory.anomalies(),
         agenda=shop.orders.waiting(ids),
         workers=shop.positions.workers(now),
         bans=shop.snapshots.bans_in_force(),

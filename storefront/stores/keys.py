@@ -159,4 +159,9 @@ def ticket(purpose: str) -> str:
 
 
 ANOMALIES = "anomalies"
-"""Hash: kind → how often something happened that the design rules out."""
+"""Hash: :func:`anomaly` → how often something happened that the design rules out."""
+
+
+def anomaly(kind: str, partition: tuple[str, int] | None) -> str:
+    """A field of :data:`ANOMALIES`: a kind, with the partition whose lines led to it, if one's did."""
+    return f"{kind}@{partition[0]}/{partition[1]}" if partition else kind

@@ -4,6 +4,7 @@ Replies are decoded to text; redis-py's own annotations can't know that.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -126,9 +127,22 @@ class Memory:
         seconds, micros = self.redis.time()
         return seconds * 1000 + micros // 1000
 
-    def anomaly(self, kind: str) -> None:
-        """Count something that the design rules out."""
-        self.redis.hincrby(keys.ANOMALIES, kind, 1)
+    def anomaly(self, kind: str, partition: tuple[str, int] | None = None) -> None:
+        """Count something that the design rules out; what a partition's lines led to, by that partition."""
+        self.redis.hincrby(keys.ANOMALIES, keys.anomaly(kind, partition), 1)
+
+    def forgive(self, partition: tuple[str, int]) -> None:
+        """Count no more what a partition's lines led to so far: behind them its ledger was mended."""
+        ending = keys.anomaly("", partition)
+        if those := [field for field in self.hash(keys.ANOMALIES) if field.endswith(ending)]:
+            self.redis.hdel(keys.ANOMALIES, *those)
+
+    def anomalies(self) -> dict[str, int]:
+        """How often each kind of thing that the design rules out happened, partitions taken together."""
+        found: Counter[str] = Counter()
+        for field, count in self.hash(keys.ANOMALIES).items():
+            found[field.partition("@")[0]] += int(count)
+        return dict(found)
 
 
 def pairs(flat: list[Any]) -> list[tuple[str, str]]:

@@ -25,9 +25,8 @@ TORN = 11
 STOPPED = 12.0
 """Seconds that a process stands still: longer than every timeout of the shop, the clients' and the leases included."""
 
-CUT = ("ledger cut:orders", "ledger cut:accounts", "apply_requested:missing")
-"""What killing an embedded broker may cause. It loses its last second, which is mended from Redis; later replays may
-find requests in front of the mending that are about what was lost."""
+CUT = ("ledger cut:orders", "ledger cut:accounts")
+"""What killing an embedded broker may cause. It loses its last second, which is mended from Redis."""
 
 Act = Callable[[Venue], None]
 

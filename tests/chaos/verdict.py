@@ -15,7 +15,6 @@ from storefront.domain.sale import Sale
 from storefront.gateways.ledger import ORDERS
 from storefront.services import auditing
 from storefront.shop import Shop
-from storefront.stores import keys
 from tests.chaos.crowd import Deed
 
 KEPT = LIVE | {OrderState.EXPIRED, OrderState.CANCELLED}
@@ -172,6 +171,6 @@ def _redis_differs(shop: Shop, sales: Sequence[Sale], excused: Collection[str]) 
         for sale in shop.sales.some(sorted(wanted))
         if sale.units.total != sale.terms.num
     ]
-    anomalies = shop.memory.hash(keys.ANOMALIES)
+    anomalies = shop.memory.anomalies()
     found += [f"anomaly {kind}, {count} times" for kind, count in anomalies.items() if kind not in excused]
     return found

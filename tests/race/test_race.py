@@ -92,4 +92,4 @@ def test_one_shopper_pressing_from_many_places_gets_what_one_may(
     answers = rush(real_shop, shop, crowd[:1] * 60, product)
     codes = Counter("yes" if status == 200 else answer["code"] for _, status, answer in answers)
     assert codes == {"yes": 1, "limit_reached": 59}
-    assert shop.memory.hash("anomalies") == {}
+    assert shop.memory.anomalies() == {}

@@ -153,7 +153,25 @@ def test_what_comes_between_a_cut_and_its_mending_means_the_same_in_a_replay(
         eventually(lambda: shop.memory.field(keys.sale(sale.id), "signed"))
         eventually(shop.is_open)
         assert states(shop, sale) == before
-        assert shop.memory.hash(keys.ANOMALIES) == {}
+        assert shop.memory.anomalies() == {}
+
+
+def test_what_a_replay_cannot_place_in_front_of_a_mending_is_no_anomaly(shop: Shop, sale: Sale) -> None:
+    cut = Cut(shop, sale)
+    first, second = request(shop, sale, cut.position.epoch), request(shop, sale, cut.position.epoch)
+    shop.ledger.append(first)
+    with worker(shop):
+        eventually(lambda: states(shop, sale) == {first.order: "pending"})
+    kept = Cut(shop, sale)
+    apply(shop, kept.reader(), kept.lines(expired(first)))  # which frees the unit, and the ledger loses
+    shop.ledger.append(second)
+    with mending_worker(shop):
+        before = states(shop, sale)
+        shop.memory.redis.flushall()
+        eventually(lambda: shop.memory.field(keys.sale(sale.id), "signed"))
+        eventually(shop.is_open)
+        assert states(shop, sale) == before
+        assert shop.memory.anomalies() == {}
 
 
 def test_a_worker_that_still_holds_what_the_ledger_lost_is_turned_away(shop: Shop, sale: Sale) -> None:

@@ -102,8 +102,7 @@ def test_what_was_answered_yes_outlives(running: LocalShop, inside: Shop, fault:
     eventually(lambda: sale_is_open(inside, sale), timeout=60)
     expect_everything(inside, sale, buyers, purchases)
     assert inside.orders.get(purchases[0].order) == paid
-    # requests that came between the cut and its mending stand in front of what they are about
-    assert anomalies(inside) <= ({"apply_requested:missing"} if "broker" in fault else set())
+    assert anomalies(inside) == set()
 
 
 def test_a_registration_outlives_a_broker_that_forgets_it_though_nobody_registers_afterwards(
@@ -201,7 +200,7 @@ def willing_to(look: Callable[[], bool]) -> bool:
 
 
 def anomalies(shop: Shop) -> set[str]:
-    return set(shop.memory.hash(keys.ANOMALIES))
+    return set(shop.memory.anomalies())
 
 
 def test_a_broker_that_goes_away_under_purchases_that_wait_together_refuses_them_all(
