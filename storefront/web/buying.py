@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import AllHeld, Ended, Malformed, NotStarted, SaleCancelled, SalePaused, SoldOut
+from storefront.domain.errors import AllHeld, Ended, Malformed, NotStarted, Refused, SaleCancelled, SalePaused, SoldOut
 from storefront.services import buying, paying
 from storefront.web import show
 from storefront.web.faces import InvalidForm, go_back_to, is_program, json_reply, reply, say, shop, submitted
@@ -18,6 +18,9 @@ from storefront.web.who import buyer, shopper
 bp = Blueprint("buying", __name__)
 
 LONGEST_KEY = 255
+
+TOLD_BY_THE_SALE = (NotStarted, Ended, SalePaused, SaleCancelled, AllHeld, SoldOut)
+"""Why nobody can buy now: a sale's page tells it by itself."""
 
 
 @bp.url_value_preprocessor
@@ -37,10 +40,10 @@ def buy(product: str) -> Any:
     try:
         with asking_for_proof(product):
             purchase = buying.buy(shop(), asking, product, key, proof, suspected=suspected(asking.id))
-    except (NotStarted, Ended, SalePaused, SaleCancelled, AllHeld, SoldOut) as refusal:
+    except Refused as refusal:
         if sale := shop().sales.last_id_of(product):
             shop().refusals.note(sale, refusal.code)
-        if is_program():
+        if is_program() or not isinstance(refusal, TOLD_BY_THE_SALE):
             raise
         return back_to_the_sale(product)
     if not is_program():

@@ -6,6 +6,7 @@ for a formula (OWASP, "CSV Injection").
 
 import csv
 import io
+import logging
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -13,10 +14,14 @@ from urllib.parse import quote
 
 from flask import Response
 from flask_babel import gettext
+from redis.exceptions import RedisError
 
+from storefront.domain.errors import Refused
 from storefront.domain.order import Order
 from storefront.domain.sale import Sale
 from storefront.web import show
+
+log = logging.getLogger(__name__)
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -32,10 +37,12 @@ LONGEST_NAME = 80
 def orders(sale: Sale, pieces: Iterator[list[Order]]) -> Response:
     """The orders as a file to be kept, named for the product.
 
-    The first piece is read at once: a fault that shows there is still told as any other.
+    The first piece is read at once: a fault that shows there is still told as any other. A later one can only be told
+    in the file, whose last line then says so: a browser takes an answer that breaks off for a whole one.
     """
     first = next(pieces, [])
-    response = Response(_lines(_headings(), _words(), chain([first], pieces)), mimetype="text/csv")
+    incomplete = gettext("This file is not complete: the shop's memory stopped answering. Export it again.")
+    response = Response(_lines(_headings(), _words(), chain([first], pieces), incomplete), mimetype="text/csv")
     name = NOT_IN_NAMES.sub("_", sale.product)[:LONGEST_NAME]
     response.headers["Content-Disposition"] = (
         f"attachment; filename=\"orders-{sale.id}.csv\"; filename*=UTF-8''{quote(f'{name}.csv', safe='')}"
@@ -60,11 +67,15 @@ def _words() -> dict[str, str]:
     }  # fmt: skip
 
 
-def _lines(headings: list[str], words: dict[str, str], pieces: Iterator[list[Order]]) -> Iterator[str]:
+def _lines(headings: list[str], words: dict[str, str], pieces: Iterator[list[Order]], incomplete: str) -> Iterator[str]:
     """The file. It must not need the request, which is over by then."""
     yield BYTE_ORDER_MARK + _written([headings])
-    for piece in pieces:
-        yield _written([_cells(order, words) for order in piece])
+    try:
+        for piece in pieces:
+            yield _written([_cells(order, words) for order in piece])
+    except (RedisError, Refused) as fault:
+        log.warning("an export of orders broke off: %s", fault)
+        yield _written([[incomplete]])
 
 
 def _cells(order: Order, words: dict[str, str]) -> list[str]:

@@ -24,6 +24,7 @@ from storefront.shop import Shop
 from storefront.stores.connection import connect
 from tests.conftest import eventually
 from tests.crowds import registered
+from tests.faces import FACES, Face
 
 
 class Crowd:
@@ -158,3 +159,16 @@ def test_requests_that_come_too_early_are_refused_and_counted(
     crowd = Crowd(app, sale)
     assert [crowd.buys(plain, "192.0.2.9") for _ in range(8)] == [409] * 8
     assert eventually(lambda: shop.refusals.of(sale.id).get("not_started", 0) == 8)
+
+
+@pytest.mark.parametrize("kind", FACES)
+def test_whatever_a_purchase_is_refused_for_is_counted(
+    app: Flask, shop: Shop, a_sale: Callable[..., Sale], somebody: Callable[..., Account], kind: type[Face]
+) -> None:
+    one_each, proven = a_sale(num=9), a_sale(proof="on")
+    face = kind(app)
+    face.log_in(somebody().name)
+    for sale in (one_each, one_each, proven):
+        face.buy(sale.product)
+    assert eventually(lambda: shop.refusals.of(one_each.id) == {"limit_reached": 1})
+    assert eventually(lambda: shop.refusals.of(proven.id) == {"proof_required": 1})

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -11,11 +11,13 @@ from urllib.parse import quote
 import psutil
 import pytest
 from flask import Flask
+from redis.exceptions import ConnectionError as RedisGone
 
 from storefront.domain.account import Account
 from storefront.domain.ban import ACCOUNT, ADDRESS, Ban
-from storefront.domain.errors import InvalidToken, Malformed, NotYourSale
+from storefront.domain.errors import InvalidToken, Malformed, NotYourSale, Recovering
 from storefront.domain.ids import new_order_id
+from storefront.domain.order import Order
 from storefront.domain.sale import Sale, Terms
 from storefront.services import accounts, banning, buying, overseeing, paying, selling
 from storefront.shop import Shop
@@ -261,6 +263,24 @@ def test_asked_for_its_head_a_csv_has_none_of_its_lines(app: Flask, merchant: Ac
     face.log_in(merchant.name)
     response = face.client.head(f"/dashboard/{own_sale.id}/orders.csv", headers=face.headers)
     assert (response.status_code, response.data, response.mimetype) == (200, b"", "text/csv")
+
+
+@pytest.mark.parametrize("fault", [RedisGone("gone"), Recovering()], ids=repr)
+def test_a_csv_that_breaks_off_says_so(
+    app: Flask, shop: Shop, own_sale: Sale, bought: Callable[..., str], fault: Exception
+) -> None:
+    order = shop.orders.get(bought())
+    assert order
+
+    def pieces() -> Iterator[list[Order]]:
+        yield [order]
+        raise fault
+
+    with app.test_request_context():
+        lines = exporting.orders(own_sale, pieces()).get_data(as_text=True).splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith(order.id)
+    assert "not complete" in lines[2]
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
