@@ -367,6 +367,13 @@ class PurchaseLost(Conflict):
     sentence = N_("This purchase did not go through. Please try again.")
 
 
+class ChangeLost(Conflict):
+    """The change of a sale that this key stands for never took effect, and its units were given back."""
+
+    code = "change_lost"
+    sentence = N_("This change did not go through. Please ask for it once more.")
+
+
 # What could not be stored
 
 

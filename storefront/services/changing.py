@@ -49,7 +49,8 @@ def resume(shop: Shop, merchant: Account | None, sale_id: str, said: Said) -> Sa
 def restock(shop: Shop, merchant: Account | None, sale_id: str, units: int, said: Said) -> Sale:
     """Have a sale have so many units more, or less where ``units`` is negative.
 
-    Raises as ``pause``, and TooFewFree where fewer are free than are to be taken out.
+    Raises as ``pause``, TooFewFree where fewer are free than are to be taken out, and ChangeLost where units were taken
+    out under this key before, and given back because no record of it came.
     """
     if units >= 0:
         return _changed(shop, merchant, sale_id, said, partial(Restocked, units=units))

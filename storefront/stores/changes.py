@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from storefront.domain.errors import NoSaleOfThisId, Recovering, TooFewFree
+from storefront.domain.errors import ChangeLost, NoSaleOfThisId, Recovering, TooFewFree
 from storefront.domain.records import CalledOff, Change, Extended, Noted, Paused, Restocked, Resumed, Withdrew, line_of
 from storefront.stores import keys
 from storefront.stores.memory import Memory
@@ -81,7 +81,7 @@ class Changes:
         return self._memory.field(keys.sale(sale), "signed") or ""
 
     def withdraw(self, sale: str, change: str, units: int, *, doubt_ms: int) -> None:
-        """Take units that are nobody's. Raises TooFewFree, Recovering, NoSaleOfThisId. May run twice.
+        """Take units that are nobody's. Raises TooFewFree, ChangeLost, Recovering, NoSaleOfThisId. May run twice.
 
         After ``doubt_ms`` without a record the sweep gives them back.
         """
@@ -90,6 +90,8 @@ class Changes:
         )
         if word == "too_few":
             raise TooFewFree(free=int(facts[0]))
+        if word == "lost":
+            raise ChangeLost
         if word == "recovering":
             raise Recovering
         if word == "no_sale":

@@ -8,7 +8,7 @@ from flask import Blueprint, abort, render_template, request, url_for
 from flask_babel import gettext
 
 from storefront.domain.account import Account
-from storefront.domain.errors import N_, Ended, SaleCancelled
+from storefront.domain.errors import N_, ChangeLost, Ended, SaleCancelled
 from storefront.domain.sale import Sale
 from storefront.services import changing, overseeing
 from storefront.services.changing import Said
@@ -16,7 +16,7 @@ from storefront.shop import Shop
 from storefront.stores.changes import Line
 from storefront.web import show
 from storefront.web.buying import idempotency_key
-from storefront.web.faces import checked, is_program, json_reply, reply, say, shop, submitted
+from storefront.web.faces import checked, is_program, json_reply, reply, say, shop, shown_again, submitted
 from storefront.web.forms import CancelForm, ExtendForm, PauseForm, RestockForm, ShopForm
 from storefront.web.limits import by_asker, limiter
 from storefront.web.who import someone
@@ -98,7 +98,11 @@ def do(sale_id: str, action: str) -> Any:
     sale = overseeing.sale_of(shop(), asking, sale_id)
     form = checked(wanted.form(submitted(wanted.form)), "change.html", **_context(sale, action))
     asked: dict[str, Any] = form.data
-    found = wanted.act(shop(), asking, sale_id, asked, Said(asked["why"] or "", idempotency_key()))
+    try:
+        found = wanted.act(shop(), asking, sale_id, asked, Said(asked["why"] or "", idempotency_key()))
+    except ChangeLost:
+        shown_again(once=show.new_key())  # the key that it had stands for what is over
+        raise
     say(gettext(wanted.done))
     return reply(show.sale_for_merchants(found, show.now()), then=url_for("overseeing.sale", sale_id=sale_id))
 

@@ -219,6 +219,11 @@ def show_form_again(form: FlaskForm, page: str, **context: Any) -> None:
     g.again = (page, {"form": form, **context})
 
 
+def shown_again(**context: Any) -> None:
+    """What the form that a person gave shows differently, should it be shown again."""
+    g.again[1].update(context)
+
+
 def go_back_to(address: str) -> None:
     """People who are refused from here on are sent to ``address``, which shows the sentence."""
     g.back = address

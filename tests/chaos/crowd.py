@@ -39,9 +39,10 @@ WAIT = 0.1
 
 @dataclass(frozen=True)
 class Deed:
-    """What a shopper asked for and was told. ``status`` is 0 where no answer came; ``ended`` by ``time.monotonic``.
+    """What somebody asked for and was told. ``status`` is 0 where no answer came; ``ended`` by ``time.monotonic``.
 
-    ``code`` is that of a refusal, or "waits" for one who was told their place on the waitlist.
+    ``code`` is that of a refusal, or "waits" for one who was told their place on the waitlist. ``order`` is the
+    change's id where a merchant asked for one.
     """
 
     act: str
@@ -67,13 +68,16 @@ class Shopper:
 
 
 class Crowd:
-    """Shoppers at one shop's door. ``rate`` is how many of them press a buy button each second, all together."""
+    """Shoppers at one shop's door. ``rate`` is how many of them press a buy button each second, all together.
 
-    def __init__(self, shop: Shop, port: int, sales: Sequence[Sale], *, rate: float, size: int, seed: int) -> None:
+    They buy of ``sales``, which may be others from time to time.
+    """
+
+    def __init__(self, shop: Shop, port: int, *, rate: float, size: int, seed: int) -> None:
         self.deeds: list[Deed] = []
+        self.sales: Sequence[Sale] = []
         self._shop = shop
         self._port = port
-        self._sales = sales
         self._rate = rate
         self._random = random.Random(seed)
         self._shoppers = [Shopper(account.id, accounts.token_for(shop, account)) for account in registered(shop, size)]
@@ -130,7 +134,7 @@ class Crowd:
             return partial(
                 self._buy,
                 self._random.choice(self._shoppers),
-                self._random.choice(self._sales),
+                self._random.choice(self.sales),
                 self._random.random(),
             )
 
@@ -155,7 +159,7 @@ class Crowd:
     def _do(
         self, door: http.client.HTTPConnection, act: str, shopper: Shopper, sale: str, path: str, order: str = ""
     ) -> Deed:
-        status, answer = _ask(door, path, shopper.token)
+        status, answer = ask(door, path, shopper.token)
         code = "waits" if answer.get("place") else answer.get("code", "")
         order = answer.get("order", order)
         deed = Deed(act, shopper.id, sale, status, code, order, time.monotonic())
@@ -163,9 +167,13 @@ class Crowd:
         return deed
 
 
-def _ask(door: http.client.HTTPConnection, path: str, token: str) -> tuple[int, dict[str, Any]]:
+def ask(
+    door: http.client.HTTPConnection, path: str, token: str, fields: dict[str, Any] | None = None, key: str = ""
+) -> tuple[int, dict[str, Any]]:
+    """The status and the answer of a POST, under an idempotency key if there is one; 0 if no answer came."""
+    headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
     try:
-        door.request("POST", path, json.dumps({"token": token}), {"Content-Type": "application/json"})
+        door.request("POST", path, json.dumps({"token": token, **(fields or {})}), headers)
         response = door.getresponse()
         return response.status, json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError):

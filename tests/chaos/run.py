@@ -2,17 +2,21 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storefront.domain.errors import LedgerDown, Overloaded
+from storefront.services import accounts
 from tests.chaos.crowd import Crowd
 from tests.chaos.faults import Fault
+from tests.chaos.merchant import Merchant
 from tests.chaos.venue import BACK_WITHIN, Kind, Venue, opened, within
 from tests.chaos.verdict import Verdict, judge
+from tests.crowds import registered
 
 UNITS, SCARCE = 2000, 30
-"""Units of two sales under the same load: one never runs out, of the other there is never enough."""
+"""Units of two sales under the same load: one never runs out, of the other there is never enough, and its merchant adds
+units and takes them out. A third of as many is called off under each fault."""
 
 SHOPPERS = 3000
 BEFORE, AFTER = 2.0, 3.0
@@ -37,18 +41,24 @@ class Row:
 def run_at(kind: Kind, chosen: Sequence[Fault], folder: Path, *, rate: float, seed: int) -> Iterator[Row]:
     """Open a venue and try the faults there, telling each as it is done."""
     with opened(kind, folder) as venue:
-        venue.open_sale(UNITS)
-        venue.open_sale(SCARCE)
-        crowd = Crowd(venue.inside, venue.local.port, venue.sales, rate=rate, size=SHOPPERS, seed=seed)
+        (account,) = registered(venue.inside, 1)
+        accounts.grant_merchant(venue.inside, account.name)
+        owner = replace(account, merchant=True)
+        going_on = [venue.open_sale(UNITS), venue.open_sale(SCARCE, owner)]
+        crowd = Crowd(venue.inside, venue.local.port, rate=rate, size=SHOPPERS, seed=seed)
+        merchant = Merchant(venue.inside, owner, venue.local.port, going_on[1], crowd.deeds, seed=seed)
         excused: set[str] = set()
         for fault in chosen:
             excused.update(fault.excused)
-            row = _tried(venue, crowd, fault, excused)
+            to_call_off = venue.open_sale(SCARCE, owner)
+            crowd.sales = [*going_on, to_call_off]
+            merchant.begin(to_call_off)
+            row = _tried(venue, crowd, merchant, fault, excused)
             print(_line(row), *(f"    BREACH: {breach}" for breach in row.breaches), sep="\n", flush=True)
             yield row
 
 
-def _tried(venue: Venue, crowd: Crowd, fault: Fault, excused: set[str]) -> Row:
+def _tried(venue: Venue, crowd: Crowd, merchant: Merchant, fault: Fault, excused: set[str]) -> Row:
     first = len(crowd.deeds)
     crowd.begin()
     began = time.monotonic()
@@ -62,11 +72,14 @@ def _tried(venue: Venue, crowd: Crowd, fault: Fault, excused: set[str]) -> Row:
     time.sleep(AFTER)
     crowd.end()
     ended = time.monotonic()
+    changed = merchant.end(BACK_WITHIN)
     back = within(BACK_WITHIN, lambda: venue.is_open() and not venue.units_to_come())
     settled = time.monotonic()
     breaches = list(_judged(venue, crowd, excused).breaches)
     if not sold:
         breaches.append(f"the sale didn't sell again within {BACK_WITHIN:g} s")
+    if not changed:
+        breaches.append(f"what the merchant asked for wasn't settled within {BACK_WITHIN:g} s")
     if not back:
         breaches.append(f"{venue.units_to_come()} units weren't back within {BACK_WITHIN:g} s")
     deeds = crowd.deeds[first:]

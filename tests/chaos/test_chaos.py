@@ -34,10 +34,8 @@ SALE = Sale("sale", Terms("phone", 1, "x", 0, 9), Units(left=0, reserved=0, unpa
 YES = Deed("buy", "anna", "sale", 200, "", "order", 1.0)
 
 
-def story(*orders: tuple[str, ReplayedOrder], most_live: int = 1) -> verdict.Story:
-    told = verdict.Story(dict(orders), {order_id: "sale" for order_id, _ in orders})
-    told.most_live["sale"] = most_live
-    return told
+def story(*orders: tuple[str, ReplayedOrder]) -> verdict.Story:
+    return verdict.Story(dict(orders), {order_id: "sale" for order_id, _ in orders})
 
 
 @pytest.mark.parametrize("state", ["released", "refused", None])
@@ -77,8 +75,28 @@ def test_a_waiter_who_was_forgotten_is_a_breach() -> None:
 
 
 def test_more_live_orders_than_units_at_any_time_are_a_breach() -> None:
-    assert verdict.oversold(story(most_live=2), [SALE])
-    assert not verdict.oversold(story(most_live=1), [SALE])
+    told = story()
+    assert not verdict.oversold(told, [SALE])
+    told.excess["sale"] = 1
+    assert verdict.oversold(told, [SALE])
+
+
+@pytest.mark.parametrize("act", ["restock", "extend", "cancel_sale", "pause"])
+def test_a_change_that_a_merchant_was_told_is_made_and_is_not_is_a_breach(act: str) -> None:
+    assert verdict.changes_undone(story(), [replace(YES, act=act, order="change")])
+    assert not verdict.changes_undone(story(), [replace(YES, act=act, order="change", status=503)])
+    told = story()
+    told.changes["sale"], told.paused, told.called_off = {"change"}, {"sale"}, {"sale"}
+    assert not verdict.changes_undone(told, [replace(YES, act=act, order="change")])
+
+
+def test_an_order_that_outlives_its_sale_is_a_breach() -> None:
+    told = story(("order", ReplayedOrder(OrderState.PAID, "anna", "charge")))
+    told.called_off.add("sale")
+    assert verdict.changes_undone(told, [])
+    told.orders["order"] = ReplayedOrder(OrderState.CANCELLED, "anna", "charge", "done")
+    assert not verdict.changes_undone(told, [])
+    assert not verdict.words_broken(told, [YES, replace(YES, act="pay")])
 
 
 def test_money_that_came_too_late_and_was_kept_is_a_breach() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from storefront.domain.account import Account
 from storefront.domain.errors import LedgerDown, Refused
 from storefront.domain.sale import Sale, Terms
 from storefront.gateways.ledger import ORDERS
@@ -62,11 +63,12 @@ class Venue:
     redis: ReplicatedRedis | None = None
     sales: list[Sale] = field(default_factory=list)
 
-    def open_sale(self, units: int) -> None:
+    def open_sale(self, units: int, merchant: Account | None = None) -> Sale:
         """Open a sale that lasts for hours."""
         now = self.inside.memory.now_ms() // 1000
         terms = Terms(unique("chaos"), units, "x", now - 60, now + 4 * 3600, price=100)
-        self.sales.append(selling.open_sale(self.inside, None, terms).sale)
+        self.sales.append(selling.open_sale(self.inside, merchant, terms).sale)
+        return self.sales[-1]
 
     def is_open(self) -> bool:
         """Whether everything is applied under the epoch in force, the sales too."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from storefront.domain import records
 from storefront.domain.order import OrderState
-from storefront.domain.replay import LIVE, Replay, ReplayedOrder
+from storefront.domain.replay import LIVE, Replay, ReplayedOrder, ReplayedSale
 from storefront.domain.sale import Sale
 from storefront.gateways.ledger import ORDERS
 from storefront.services import auditing
@@ -22,13 +22,30 @@ KEPT = LIVE | {OrderState.EXPIRED, OrderState.CANCELLED}
 
 @dataclass
 class Story:
-    """What the ledger alone tells of some sales: their orders, and the most live orders there ever were."""
+    """What the ledger alone tells of some sales: their orders, what was done to them, and whether they were oversold.
+
+    ``excess`` is by how many the live orders of a sale ever exceeded its units at that time.
+    """
 
     orders: dict[str, ReplayedOrder] = field(default_factory=dict)
     sale_of: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, set[str]] = field(default_factory=dict)
-    most_live: Counter[str] = field(default_factory=Counter)
+    changes: dict[str, set[str]] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
+    called_off: set[str] = field(default_factory=set)
+    excess: Counter[str] = field(default_factory=Counter)
     lines: int = 0
+
+    def end(self, sale: str, told: ReplayedSale) -> None:
+        """Note how a sale is behind the last line."""
+        self.orders |= told.orders
+        self.sale_of |= dict.fromkeys(told.orders, sale)
+        self.waiting[sale] = set(told.waiting)
+        self.changes[sale] = told.changes
+        if told.paused:
+            self.paused.add(sale)
+        if told.called_off:
+            self.called_off.add(sale)
 
 
 @dataclass
@@ -51,6 +68,7 @@ def judge(shop: Shop, sales: Sequence[Sale], deeds: Sequence[Deed], excused: Col
         *forgotten(story, deeds),
         *sold_twice(story, deeds),
         *oversold(story, sales),
+        *changes_undone(story, deeds),
         *money_kept(story),
         *_redis_differs(shop, sales, excused),
     ]
@@ -61,7 +79,6 @@ def judge(shop: Shop, sales: Sequence[Sale], deeds: Sequence[Deed], excused: Col
 def told_by_the_ledger(shop: Shop, sales: Sequence[Sale]) -> Story:
     """Read the ledger's orders from the first line to the last."""
     story, wanted = Story(), {sale.id for sale in sales}
-    live: dict[str, set[str]] = {sale: set() for sale in wanted}
     with closing(shop.ledger.reader()) as reader:
         for partition in (one for one in shop.ledger.partitions if one[0] == ORDERS):
             replay, offset, end = Replay(), 0, reader.end(partition)
@@ -73,20 +90,11 @@ def told_by_the_ledger(shop: Shop, sales: Sequence[Sale]) -> Story:
                     story.lines += len(lines)
                     for record in (line.record for line in lines if line.record):
                         replay.apply(record)
-                        if isinstance(record, records.Mending):  # it forgets; what follows tells anew
-                            for sale in wanted & replay.sales.keys():
-                                known = replay.sales[sale].orders.items()
-                                live[sale] = {order_id for order_id, order in known if order.state in LIVE}
-                        if isinstance(record, records.OrderRecord) and record.sale in wanted:
-                            order = replay.sales[record.sale].orders.get(record.order)
-                            (live[record.sale].add if order and order.state in LIVE else live[record.sale].discard)(
-                                record.order
-                            )
-                            story.most_live[record.sale] = max(story.most_live[record.sale], len(live[record.sale]))
+                        if isinstance(record, records.SaleRecord) and record.sale in wanted & replay.sales.keys():
+                            excess = -replay.sales[record.sale].left
+                            story.excess[record.sale] = max(story.excess[record.sale], excess)
             for sale in wanted & replay.sales.keys():
-                story.orders |= replay.sales[sale].orders
-                story.waiting[sale] = set(replay.sales[sale].waiting)
-                story.sale_of |= dict.fromkeys(replay.sales[sale].orders, sale)
+                story.end(sale, replay.sales[sale])
     return story
 
 
@@ -99,6 +107,8 @@ def words_broken(story: Story, deeds: Sequence[Deed]) -> list[str]:
         state = order.state if order else None
         if deed.sold and state not in KEPT:
             found.append(f"order {deed.order} was told yes; in the ledger it is {state or 'missing'}")
+        elif deed.sale in story.called_off and state is OrderState.CANCELLED:
+            continue
         elif deed.sold and state is OrderState.CANCELLED and deed.order not in may_be_cancelled:
             found.append(f"order {deed.order} is cancelled, which nobody asked for")
         elif deed.act == "pay" and deed.status == 200 and state is not OrderState.PAID:
@@ -122,6 +132,7 @@ def forgotten(story: Story, deeds: Sequence[Deed]) -> list[str]:
         f"shopper {deed.shopper} was told that they wait for {deed.sale}; the ledger knows nothing of it"
         for deed in deeds
         if deed.code == "waits"
+        and deed.sale not in story.called_off
         and deed.shopper not in story.waiting.get(deed.sale, ())
         and (deed.sale, deed.shopper) not in served
     ]
@@ -144,9 +155,31 @@ def sold_twice(story: Story, deeds: Sequence[Deed]) -> list[str]:
 def oversold(story: Story, sales: Sequence[Sale]) -> list[str]:
     """Sales with more live orders than units, at any line of the ledger."""
     return [
-        f"sale {sale.id} once had {story.most_live[sale.id]} live orders for {sale.terms.num} units"
+        f"sale {sale.id} once had {story.excess[sale.id]} live orders more than units"
         for sale in sales
-        if story.most_live[sale.id] > sale.terms.num
+        if story.excess[sale.id] > 0
+    ]
+
+
+def changes_undone(story: Story, deeds: Sequence[Deed]) -> list[str]:
+    """Changes that a merchant was told are made, and that the ledger knows nothing of."""
+    done = [deed for deed in deeds if deed.status == 200]
+    found = [
+        f"sale {deed.sale} was told changed ({deed.act}), but it isn't"
+        for deed in done
+        if (deed.act in ("restock", "extend") and deed.order not in story.changes.get(deed.sale, ()))
+        or (deed.act == "cancel_sale" and deed.sale not in story.called_off)
+    ]
+    last = {deed.sale: deed.act for deed in done if deed.act in ("pause", "resume")}
+    found += [
+        f"sale {sale} was told {act}d, but it isn't"
+        for sale, act in last.items()
+        if (act == "pause") != (sale in story.paused)
+    ]
+    return found + [
+        f"order {order_id} is {order.state}, though sale {story.sale_of[order_id]} was called off"
+        for order_id, order in story.orders.items()
+        if story.sale_of[order_id] in story.called_off and order.state in LIVE
     ]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from storefront.domain import records
@@ -109,6 +109,7 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
     return record
 
 
+@example(num=1, steps=[("Signed", 0, "old"), ("Paused", 0, "old"), ("Withdrew", 0, "old")])
 @given(num=st.integers(1, 3), steps=st.lists(STEPS, max_size=25))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, int, object]]) -> None:

@@ -9,6 +9,7 @@ from flask import Flask
 
 from storefront.domain.account import Account
 from storefront.domain.errors import (
+    ChangeLost,
     Ended,
     InvalidToken,
     NotLater,
@@ -17,6 +18,7 @@ from storefront.domain.errors import (
     SalePaused,
     TooFewFree,
 )
+from storefront.domain.ids import repeatable_order_id
 from storefront.domain.sale import Sale, Terms
 from storefront.services import accounts, auditing, buying, changing, paying, selling, waiting
 from storefront.services.changing import Said
@@ -155,12 +157,24 @@ def test_a_change_that_is_sent_twice_is_made_once(
     assert len(shop.changes.history(sale.id)) == 3
 
 
-def test_units_whose_withdrawal_is_not_recorded_come_back(shop: Shop, sale: Sale) -> None:
-    """The web process dies between taking the units and the record: the sweep gives them back."""
-    shop.changes.withdraw(sale.id, f"{sale.id[:6]}00000000000000", 3, doubt_ms=10)
+def test_units_whose_withdrawal_is_not_recorded_come_back(
+    desk: Face, shop: Shop, merchant: Account, sale: Sale
+) -> None:
+    """The web process dies between taking the units and the record: the sweep gives them back. A repeat is told so."""
+    shop.changes.withdraw(sale.id, repeatable_order_id(sale.id, merchant.id, "k"), 3, doubt_ms=10)
     assert now_of(shop, sale).units.reserved == 3
     eventually(lambda: now_of(shop, sale).units.left == 5)
     assert now_of(shop, sale).terms.num == 5
+    fields = {"units": -3, "why": WHY}
+    address = f"/dashboard/{sale.id}/restock"
+    key: dict[str, Any] = (
+        {"fields": fields | {"once": "k"}} if isinstance(desk, Person) else {"fields": fields, "key": "k"}
+    )
+    repeat = desk.post(address, **key)
+    assert repeat.status == 409
+    assert repeat.says(ChangeLost)
+    assert 'value="k"' not in repeat.text
+    assert desk.post(address, fields).status == 200
 
 
 def test_a_sale_can_end_later_and_not_sooner(desk: Face, shop: Shop, sale: Sale) -> None:

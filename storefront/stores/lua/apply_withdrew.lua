@@ -2,8 +2,8 @@
 -- KEYS[1] sale   KEYS[2] order   KEYS[3] agenda   KEYS[4] changes
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed in the ledger   ARGV[4] epoch of the reservation
 -- ARGV[5] order id, which is the change's too   ARGV[6] units   ARGV[7] what the sale's history says of it
--- Returns "withdrawn", "refused" (its epoch is over), "ignored" (released, or withdrawn before; or the sale was called off),
--- "short" (too few units left: the design rules it out), "already", "missing" or "another_epoch".
+-- Returns "withdrawn", "refused" (its epoch is over), "ignored" (released, or withdrawn before; the sale was called off; or
+-- another change has this id), "short" (too few units left: the design rules it out), "already", "missing" or "another_epoch".
 local no = guard(KEYS[1], ARGV[1], ARGV[2])
 if no then return no end
 
@@ -15,8 +15,8 @@ if state and not standing then
   word = 'ignored'
 elseif ARGV[3] ~= ARGV[4] then
   word = 'refused'
-elseif sale[2] == '1' then
-  word = 'ignored'
+elseif sale[2] == '1' or redis.call('HEXISTS', KEYS[4], ARGV[5]) == 1 then
+  word = 'ignored' -- the sweep gives the units back
 elseif not standing and tonumber(sale[1]) < units then
   word = 'short'
 else

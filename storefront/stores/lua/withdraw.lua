@@ -1,8 +1,11 @@
 -- Take units that are nobody's, for the sale to have so many less: a reservation, until the ledger says so.
 -- KEYS[1] sale   KEYS[2] order   KEYS[3] agenda
 -- ARGV[1] order id   ARGV[2] units   ARGV[3] ms until the sweep doubts the reservation
--- Returns {"reserved" or "repeat" (this id is known)}, {"too_few", how many are free}, {"recovering"} or {"no_sale"}.
-if redis.call('EXISTS', KEYS[2]) == 1 then return {'repeat'} end
+-- Returns {"reserved" or "repeat" (this id is known)}, {"lost"} (so it was, and the units were given back), {"too_few",
+-- how many are free}, {"recovering"} or {"no_sale"}.
+local state = redis.call('HGET', KEYS[2], 'state')
+if state == 'released' then return {'lost'} end
+if state then return {'repeat'} end
 local sale = redis.call('HMGET', KEYS[1], 'signed', 'stock')
 if not sale[2] then return {'no_sale'} end
 local epoch = epoch_in_force()
