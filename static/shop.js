@@ -313,7 +313,15 @@
   document.addEventListener("change", async ({ target }) => {
     if (!target.dataset.preview) return;
     document.querySelector(".chosen")?.remove();
+    document.getElementById("too-heavy")?.remove();
     if (!target.files.length) return;
+    if (target.files[0].size > target.dataset.most) { // sent, it would take the whole form with it
+      target.value = "";
+      const said = Object.assign(document.createElement("p"), { className: "wrong", id: "too-heavy", textContent: target.dataset.heavy });
+      said.setAttribute("role", "alert");
+      target.before(said);
+      return;
+    }
     try {
       const picture = await createImageBitmap(target.files[0]);
       const size = Math.min(1, 640 / Math.max(picture.width, picture.height));

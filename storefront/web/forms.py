@@ -38,6 +38,7 @@ from storefront.domain.account import Profile
 from storefront.domain.picture import Picture
 from storefront.domain.sale import Proof, Terms
 from storefront.domain.zoned import Gap, gap_around, offsets_of_both
+from storefront.services.imaging import MOST_BYTES
 from storefront.web import zones
 
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
@@ -317,7 +318,7 @@ class SaleForm(ShopForm):
         default=0,
     )
     description = TextAreaField(_("Description"), optional(at_most(4000), clean(lines=True)), filters=[_normal])
-    picture = FileField(_("Picture (file)"), validators=[Optional()])
+    picture = FileField(_("Picture (file)"), validators=[Optional()], render_kw={"data-most": MOST_BYTES})
     image = StringField(
         _("Picture (web address)"), optional(at_most(2000), clean(), web_address, no_credentials), filters=[_normal]
     )

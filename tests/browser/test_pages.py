@@ -13,6 +13,7 @@ from storefront.domain.account import Account
 from storefront.domain.sale import Sale
 from storefront.local import art
 from storefront.services import buying, paying
+from storefront.services.imaging import MOST_BYTES
 from storefront.shop import Shop
 from tests.browser.conftest import Visitor
 from tests.conftest import unique
@@ -102,6 +103,11 @@ def test_a_picture_is_chosen_in_the_form_and_comes_from_the_shop_alone(
     now = datetime.now(ZoneInfo("Asia/Shanghai")).strftime("%Y-%m-%dT%H:%M")  # so it stands on the window's first page
     page.get_by_label("Begins", exact=True).fill(now)
     page.get_by_label("Ends", exact=True).fill("2100-01-02T09:00")
+    page.get_by_label("Picture (file)").set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": bytes(MOST_BYTES + 1)}
+    )
+    expect(page.get_by_role("alert")).to_have_text("The picture is too large: 8 MB at most.")
+    expect(page.get_by_label("Picture (file)")).to_have_value("")
     page.get_by_label("Picture (file)").set_input_files({"name": "a.svg", "mimeType": "image/png", "buffer": b"<svg/>"})
     page.get_by_label("Units", exact=True).fill("3")
     page.get_by_role("button", name="Continue").click()
