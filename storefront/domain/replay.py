@@ -222,7 +222,7 @@ def _place(sale: ReplayedSale, record: records.Requested) -> None:
 
 
 def _revoke(sale: ReplayedSale, order: ReplayedOrder) -> None:
-    if order.state is OrderState.PAID and order.charge != "free":
+    if order.state is OrderState.PAID and order.charge not in ("", "free"):
         sale.set_refund(order, "due")
     sale.bring(order, OrderState.CANCELLED)
 

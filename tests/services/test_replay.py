@@ -1,5 +1,11 @@
-"""The audit's own account of the ledger (``domain/replay.py``) and the scripts in Redis tell the same story."""
+"""The audit's own account of the ledger (``domain/replay.py``) and the scripts in Redis tell the same story.
 
+The same ledgers are tried each time. Others, as many as one likes:
+
+    REPLAYS=4000 python -m pytest tests/services/test_replay.py
+"""
+
+import os
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -110,8 +116,14 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
 
 
 @example(num=1, steps=[("Signed", 0, "old"), ("Paused", 0, "old"), ("Withdrew", 0, "old")])
+@example(num=1, steps=[("Restored", 0, (OrderState.PAID, ("", ""), False, False)), ("Revoked", 0, None)])
 @given(num=st.integers(1, 3), steps=st.lists(STEPS, max_size=25))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=int(os.environ.get("REPLAYS", "150")),
+    derandomize="REPLAYS" not in os.environ,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, int, object]]) -> None:
     (held,) = shop.positions.all_at([("accounts", 0)])
     product = unique("replayed")
