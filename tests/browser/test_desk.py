@@ -57,7 +57,8 @@ def test_shoppers_see_a_sale_paused_resumed_and_cancelled(
 
 
 def test_units_are_changed_by_keyboard_alone(visitor: Visitor, shop: Shop, a_sale: Callable[..., Sale]) -> None:
-    sale, page = a_sale(num=5), visitor()
+    sale, page, shopper = a_sale(num=5), visitor(), visitor()
+    shopper.goto(at(sale))
     keys = Keyboard(page)
     page.goto(f"/dashboard/{sale.id}?live=0")
     keys.press(page.get_by_role("link", name="Change the units"))
@@ -72,6 +73,8 @@ def test_units_are_changed_by_keyboard_alone(visitor: Visitor, shop: Shop, a_sal
     found = shop.sales.get(sale.id)
     assert found
     assert (found.terms.num, found.units.left) == (3, 3)
+    expect(shopper.get_by_text("3 left")).to_be_visible()
+    expect(shopper.locator("progress")).to_have_js_property("max", 3)
 
 
 def test_a_sale_ends_later_without_script(visitor: Visitor, shop: Shop, a_sale: Callable[..., Sale]) -> None:

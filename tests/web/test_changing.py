@@ -138,6 +138,17 @@ def test_units_are_added_and_taken_out_but_never_below_what_is_sold(
     assert not auditing.audit(shop, sale.id).findings[0].differences
 
 
+def test_a_sale_whose_units_are_all_taken_out_is_sold_out_on_every_page(desk: Face, shop: Shop, sale: Sale) -> None:
+    assert desk.post(f"/dashboard/{sale.id}/restock", {"units": -5, "why": WHY}).status == 200
+    assert selling.look_at(shop, sale.product).phase == "sold_out"
+    dashboard = f"/dashboard/{sale.id}"
+    for page in (f"/?q={sale.product}", f"/miaosha/{sale.product}", "/dashboard", dashboard, f"{dashboard}/cancel"):
+        shown = desk.get(page)
+        assert (shown.status, sale.product in shown.text) == (200, True), page
+    if isinstance(desk, Person):
+        assert "100% taken" in desk.get(f"/?q={sale.product}").text
+
+
 @pytest.mark.parametrize("units", [2, -2])
 def test_a_change_that_is_sent_twice_is_made_once(
     app: Flask, merchant: Account, shop: Shop, sale: Sale, units: int
