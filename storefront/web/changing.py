@@ -98,9 +98,15 @@ def do(sale_id: str, action: str) -> Any:
     sale = overseeing.sale_of(shop(), asking, sale_id)
     form = checked(wanted.form(submitted(wanted.form)), "change.html", **_context(sale, action))
     asked: dict[str, Any] = form.data
-    found = wanted.act(shop(), asking, sale_id, asked, Said(asked["why"] or "", idempotency_key()))
+    found = wanted.act(shop(), asking, sale_id, asked, Said(asked["why"] or "", _key(action, asked)))
     say(gettext(wanted.done))
     return reply(show.sale_for_merchants(found, show.now()), then=url_for("overseeing.sale", sale_id=sale_id))
+
+
+def _key(action: str, asked: dict[str, Any]) -> str:
+    """What makes a repeat harmless. Another change under the same key is no repeat, and must not be answered as one."""
+    key = idempotency_key()
+    return f"{key}\x1f{action}\x1f{asked.get('units', '')}\x1f{asked.get('time_endkill', '')}" if key else ""
 
 
 def _action(name: str) -> Action:

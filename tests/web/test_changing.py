@@ -166,6 +166,28 @@ def test_a_change_that_is_sent_twice_is_made_once(
     assert len(shop.changes.history(sale.id)) == 3
 
 
+@pytest.mark.parametrize("kind", FACES)
+def test_another_change_under_the_same_key_is_made(
+    app: Flask, merchant: Account, shop: Shop, sale: Sale, kind: type[Face]
+) -> None:
+    """Back in a browser brings the form back with its key; a program may use one key for all it does."""
+    face = kind(app)
+    face.log_in(merchant.name)
+    for action, fields in [
+        ("pause", {}),
+        ("resume", {}),
+        ("restock", {"units": 3, "why": WHY}),
+        ("restock", {"units": -1, "why": WHY}),
+    ]:
+        address = f"/dashboard/{sale.id}/{action}"
+        if isinstance(face, Person):
+            assert face.post(address, {**fields, "once": "k"}).status == 200
+        else:
+            assert face.post(address, fields, key="k").status == 200
+    now = now_of(shop, sale)
+    assert (now.paused, now.terms.num) == (False, 5 + 3 - 1)
+
+
 def test_units_whose_withdrawal_is_not_recorded_come_back(shop: Shop, sale: Sale) -> None:
     """The web process dies between taking the units and the record: the sweep gives them back."""
     shop.changes.withdraw(sale.id, f"{sale.id[:6]}00000000000000", 3, doubt_ms=10)
