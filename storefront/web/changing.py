@@ -14,7 +14,7 @@ from storefront.services import changing, overseeing
 from storefront.services.changing import Said
 from storefront.shop import Shop
 from storefront.stores.changes import Line
-from storefront.web import show
+from storefront.web import drafting, show
 from storefront.web.buying import idempotency_key
 from storefront.web.faces import checked, is_program, json_reply, reply, say, shop, submitted
 from storefront.web.forms import CancelForm, ExtendForm, PauseForm, RestockForm, ShopForm
@@ -86,7 +86,8 @@ def ask(sale_id: str, action: str) -> Any:
         raise Ended
     if is_program():
         return json_reply(show.sale_for_merchants(sale, now))
-    return render_template("change.html", form=wanted.form(formdata=None), **_context(sale, action))
+    form = wanted.form(formdata=None, zone=drafting.zone())
+    return render_template("change.html", form=form, guess=not drafting.knows_zone(), **_context(sale, action))
 
 
 @bp.post("/dashboard/<sale_id>/<action>")

@@ -88,3 +88,18 @@ def test_a_sale_ends_later_without_script(visitor: Visitor, shop: Shop, a_sale: 
     found = shop.sales.get(sale.id)
     assert found
     assert found.terms.ends == 4102444740
+
+
+def test_a_new_end_is_meant_on_the_merchants_own_clocks(
+    visitor: Visitor, shop: Shop, a_sale: Callable[..., Sale]
+) -> None:
+    """As in the form for a new sale: a date that is read in another zone ends the sale hours too early or too late."""
+    sale, page = a_sale(), visitor(timezone_id="Europe/Berlin")
+    page.goto(f"/dashboard/{sale.id}/extend")
+    expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin")
+    page.get_by_label("New end").fill("2099-12-31T23:59")
+    page.get_by_role("button", name="Set the new end").click()
+    expect(page.get_by_text("The sale ends later.")).to_be_visible()
+    found = shop.sales.get(sale.id)
+    assert found
+    assert found.terms.ends == 4102441140
