@@ -148,9 +148,10 @@
   };
 
   const show = (place, { units: { total, left, reserved, unpaid }, waiting }) => {
-    const taken = total - left;
-    const figures = { left, percent: Math.floor((taken * 100) / total), unpaid: reserved + unpaid, waiting };
-    for (const bar of place.querySelectorAll("progress")) bar.value = taken;
+    const num = Math.max(total, 1); // a merchant may have changed it, down to none: of none, all are taken
+    const taken = num - left;
+    const figures = { left, percent: Math.floor((taken * 100) / num), unpaid: reserved + unpaid, waiting };
+    for (const bar of place.querySelectorAll("progress")) Object.assign(bar, { max: num, value: taken });
     for (const element of place.querySelectorAll("[data-words]")) {
       write(element, fill(element.dataset.words, figures));
     }

@@ -14,7 +14,7 @@ from storefront.services import changing, overseeing
 from storefront.services.changing import Said
 from storefront.shop import Shop
 from storefront.stores.changes import Line
-from storefront.web import show
+from storefront.web import drafting, show
 from storefront.web.buying import idempotency_key
 from storefront.web.faces import checked, is_program, json_reply, reply, say, shop, shown_again, submitted
 from storefront.web.forms import CancelForm, ExtendForm, PauseForm, RestockForm, ShopForm
@@ -86,7 +86,8 @@ def ask(sale_id: str, action: str) -> Any:
         raise Ended
     if is_program():
         return json_reply(show.sale_for_merchants(sale, now))
-    return render_template("change.html", form=wanted.form(formdata=None), **_context(sale, action))
+    form = wanted.form(formdata=None, zone=drafting.zone())
+    return render_template("change.html", form=form, guess=not drafting.knows_zone(), **_context(sale, action))
 
 
 @bp.post("/dashboard/<sale_id>/<action>")
@@ -99,12 +100,18 @@ def do(sale_id: str, action: str) -> Any:
     form = checked(wanted.form(submitted(wanted.form)), "change.html", **_context(sale, action))
     asked: dict[str, Any] = form.data
     try:
-        found = wanted.act(shop(), asking, sale_id, asked, Said(asked["why"] or "", idempotency_key()))
+        found = wanted.act(shop(), asking, sale_id, asked, Said(asked["why"] or "", _key(action, asked)))
     except ChangeLost:
         shown_again(once=show.new_key())  # the key that it had stands for what is over
         raise
     say(gettext(wanted.done))
     return reply(show.sale_for_merchants(found, show.now()), then=url_for("overseeing.sale", sale_id=sale_id))
+
+
+def _key(action: str, asked: dict[str, Any]) -> str:
+    """What makes a repeat harmless. Another change under the same key is no repeat, and must not be answered as one."""
+    key = idempotency_key()
+    return f"{key}\x1f{action}\x1f{asked.get('units', '')}\x1f{asked.get('time_endkill', '')}" if key else ""
 
 
 def _action(name: str) -> Action:

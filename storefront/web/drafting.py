@@ -52,13 +52,12 @@ def typed(form: SaleForm) -> list[tuple[str, str]]:
 
 def empty() -> SaleForm:
     """The form for a new sale, with the zone that the merchant chose last."""
-    return SaleForm(formdata=None, zone=_zone())
+    return SaleForm(formdata=None, zone=zone())
 
 
 def like(sale: Sale) -> SaleForm:
     """The form with a sale's terms, but on a day ahead."""
-    zone = _zone()
-    clocks = ZoneInfo(zone)
+    clocks = ZoneInfo(zone())
     terms, picture = drafting.once_more(shop(), _owner(), sale, clocks)
     price = "" if terms.price is None else Decimal(terms.price).scaleb(-get_currency_precision(terms.currency))
     values = {
@@ -72,7 +71,7 @@ def like(sale: Sale) -> SaleForm:
         "currency": terms.currency,
         "time_begintokill": on_clocks(terms.begins, clocks).isoformat(),
         "time_endkill": on_clocks(terms.ends, clocks).isoformat(),
-        "zone": zone,
+        "zone": clocks.key,
         "min_account_age": terms.min_account_age,
         "proof": terms.proof,
     }
@@ -91,7 +90,8 @@ def knows_zone() -> bool:
     return "zone" in session
 
 
-def _zone() -> str:
+def zone() -> str:
+    """The zone that the merchant chose last, or else the first of those offered."""
     known: str = session.get("zone", "")
     return known if known in zones.known() else zones.COMMON[0]
 

@@ -118,7 +118,7 @@ def _of_sales(sales: list[Sale]) -> Iterator[Metric]:
             for state in ("left", "reserved", "unpaid", "paid")
         ),
     )  # fmt: skip
-    yield each("storefront_sale_num", "Units that a sale was opened with.", lambda sale: sale.terms.num)
+    yield each("storefront_sale_num", "Units that a sale has now.", lambda sale: sale.terms.num)
     yield each(
         "storefront_sale_adds_up", "Whether left + reserved + unpaid + paid is the total.", lambda sale: sale.adds_up
     )

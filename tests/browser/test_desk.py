@@ -57,7 +57,8 @@ def test_shoppers_see_a_sale_paused_resumed_and_cancelled(
 
 
 def test_units_are_changed_by_keyboard_alone(visitor: Visitor, shop: Shop, a_sale: Callable[..., Sale]) -> None:
-    sale, page = a_sale(num=5), visitor()
+    sale, page, shopper = a_sale(num=5), visitor(), visitor()
+    shopper.goto(at(sale))
     keys = Keyboard(page)
     page.goto(f"/dashboard/{sale.id}?live=0")
     keys.press(page.get_by_role("link", name="Change the units"))
@@ -72,6 +73,8 @@ def test_units_are_changed_by_keyboard_alone(visitor: Visitor, shop: Shop, a_sal
     found = shop.sales.get(sale.id)
     assert found
     assert (found.terms.num, found.units.left) == (3, 3)
+    expect(shopper.get_by_text("3 left")).to_be_visible()
+    expect(shopper.locator("progress")).to_have_js_property("max", 3)
 
 
 def test_a_sale_ends_later_without_script(visitor: Visitor, shop: Shop, a_sale: Callable[..., Sale]) -> None:
@@ -85,3 +88,18 @@ def test_a_sale_ends_later_without_script(visitor: Visitor, shop: Shop, a_sale: 
     found = shop.sales.get(sale.id)
     assert found
     assert found.terms.ends == 4102444740
+
+
+def test_a_new_end_is_meant_on_the_merchants_own_clocks(
+    visitor: Visitor, shop: Shop, a_sale: Callable[..., Sale]
+) -> None:
+    """As in the form for a new sale: a date that is read in another zone ends the sale hours too early or too late."""
+    sale, page = a_sale(), visitor(timezone_id="Europe/Berlin")
+    page.goto(f"/dashboard/{sale.id}/extend")
+    expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin")
+    page.get_by_label("New end").fill("2099-12-31T23:59")
+    page.get_by_role("button", name="Set the new end").click()
+    expect(page.get_by_text("The sale ends later.")).to_be_visible()
+    found = shop.sales.get(sale.id)
+    assert found
+    assert found.terms.ends == 4102441140

@@ -90,7 +90,8 @@ class Merchant:
         while True:
             path = f"/dashboard/{sale.id}/{act}"
             status, answer = ask(self._door, path, self._token, {**(fields or {}), "why": "a test"}, key)
-            change = repeatable_order_id(sale.id, self._account.id, key)
+            what = [key, act, *((fields or {}).get(name, "") for name in ("units", "time_endkill"))]
+            change = repeatable_order_id(sale.id, self._account.id, "\x1f".join(map(str, what)))
             moment = time.monotonic()
             self._deeds.append(
                 Deed(DEED.get(act, act), self._account.id, sale.id, status, answer.get("code", ""), change, moment)

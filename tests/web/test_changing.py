@@ -140,6 +140,17 @@ def test_units_are_added_and_taken_out_but_never_below_what_is_sold(
     assert not auditing.audit(shop, sale.id).findings[0].differences
 
 
+def test_a_sale_whose_units_are_all_taken_out_is_sold_out_on_every_page(desk: Face, shop: Shop, sale: Sale) -> None:
+    assert desk.post(f"/dashboard/{sale.id}/restock", {"units": -5, "why": WHY}).status == 200
+    assert selling.look_at(shop, sale.product).phase == "sold_out"
+    dashboard = f"/dashboard/{sale.id}"
+    for page in (f"/?q={sale.product}", f"/miaosha/{sale.product}", "/dashboard", dashboard, f"{dashboard}/cancel"):
+        shown = desk.get(page)
+        assert (shown.status, sale.product in shown.text) == (200, True), page
+    if isinstance(desk, Person):
+        assert "100% taken" in desk.get(f"/?q={sale.product}").text
+
+
 @pytest.mark.parametrize("units", [2, -2])
 def test_a_change_that_is_sent_twice_is_made_once(
     app: Flask, merchant: Account, shop: Shop, sale: Sale, units: int
@@ -157,11 +168,33 @@ def test_a_change_that_is_sent_twice_is_made_once(
     assert len(shop.changes.history(sale.id)) == 3
 
 
+@pytest.mark.parametrize("kind", FACES)
+def test_another_change_under_the_same_key_is_made(
+    app: Flask, merchant: Account, shop: Shop, sale: Sale, kind: type[Face]
+) -> None:
+    """Back in a browser brings the form back with its key; a program may use one key for all it does."""
+    face = kind(app)
+    face.log_in(merchant.name)
+    for action, fields in [
+        ("pause", {}),
+        ("resume", {}),
+        ("restock", {"units": 3, "why": WHY}),
+        ("restock", {"units": -1, "why": WHY}),
+    ]:
+        address = f"/dashboard/{sale.id}/{action}"
+        if isinstance(face, Person):
+            assert face.post(address, {**fields, "once": "k"}).status == 200
+        else:
+            assert face.post(address, fields, key="k").status == 200
+    now = now_of(shop, sale)
+    assert (now.paused, now.terms.num) == (False, 5 + 3 - 1)
+
+
 def test_units_whose_withdrawal_is_not_recorded_come_back(
     desk: Face, shop: Shop, merchant: Account, sale: Sale
 ) -> None:
     """The web process dies between taking the units and the record: the sweep gives them back. A repeat is told so."""
-    shop.changes.withdraw(sale.id, repeatable_order_id(sale.id, merchant.id, "k"), 3, doubt_ms=10)
+    shop.changes.withdraw(sale.id, repeatable_order_id(sale.id, merchant.id, "k\x1frestock\x1f-3\x1f"), 3, doubt_ms=10)
     assert now_of(shop, sale).units.reserved == 3
     eventually(lambda: now_of(shop, sale).units.left == 5)
     assert now_of(shop, sale).terms.num == 5
