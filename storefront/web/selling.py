@@ -96,7 +96,7 @@ def sale(product: str) -> Any:
         held=held,
         place=place,
         may_buy_from=may_buy_from / 1000 if may_buy_from > look.now * 1000 else None,
-        work=None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking),
+        work=None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking, look.now),
         offer_window=shop().config.offer_window,
         last=buying.last_order(shop(), asking, found.id) if asking and not held else None,
         may_oversee=overseeing.may_oversee(shop(), asking, found),
