@@ -112,8 +112,8 @@ class Work:
 
     ``wait`` is how many seconds a ticket takes until it is good, or still takes; 0 for one that is good.
 
-    As long as it is too early to do anything for the start of a sale, ``tickets_from`` is when that is over (Unix
-    seconds), and ``starts`` when the page's widget does the work: each at another moment, so that not all ask at once.
+    As long as it is too early to do anything, since it would have run out when they may buy, ``tickets_from`` is when
+    that is over (Unix seconds), and ``starts`` when the page's widget does the work: not all at the same moment.
     """
 
     challenge: str
@@ -125,7 +125,7 @@ class Work:
 
 
 def work_for_sale(sale: Sale, asking: Account | None, moment_now: float) -> Work | None:
-    """The work that somebody has to do before they may buy, or None. Who was just refused for want of it has to."""
+    """The work that somebody has to do before they buy, or None. Who was just refused for want of it has to."""
     is_suspect = asking is not None and ("proof" in request.args or suspected(asking.id))
     if asking is None or not proving.is_needed(sale.terms, suspected=is_suspect):
         return None
@@ -134,10 +134,12 @@ def work_for_sale(sale: Sale, asking: Account | None, moment_now: float) -> Work
         url_for("proving.challenge", sale_id=sale.id),
         url_for("proving.ticket", sale_id=sale.id),
     )
-    ready_from = sale.terms.begins - proving.AHEAD
-    if moment_now >= ready_from:
+    begins, old_enough = sale.terms.begins, math.ceil(sale.terms.open_from(asking.registered) / 1000)
+    ahead = proving.AHEAD if old_enough <= begins else proving.LIFETIME // 2
+    early = max(begins, old_enough) - ahead
+    if moment_now >= early:
         return work
-    return replace(work, tickets_from=ready_from, starts=ready_from + secrets.randbelow(proving.AHEAD // 2))
+    return replace(work, tickets_from=early, starts=early + secrets.randbelow(ahead // 2))
 
 
 def work_for_registration() -> Work | None:
