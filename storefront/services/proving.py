@@ -34,8 +34,8 @@ LIFETIME = 300
 """Seconds until a challenge, or a ticket that has become good, runs out."""
 
 AHEAD = 600
-"""Seconds before a sale's start from which on what is made for it runs out only so long after the start. Not sooner: who
-stores up proofs, of many accounts, is to have little time for it."""
+"""Seconds before a sale's start from which on what is made for it runs out only that long after the start. Not sooner:
+who stores up proofs for many accounts is to have little time for it."""
 
 REMEMBERED = AHEAD + 2 * LIFETIME
 """Seconds for which a used proof is remembered: longer than it is good, by any host's clock."""

@@ -64,6 +64,7 @@ def test_the_button_is_ready_at_zero_before_the_page_is_asked_for_anew(
 ) -> None:
     page = visitor()
     log_in(page, somebody())
+    page.add_init_script("window.setInterval = () => 0")  # no tick: a timer of its own is set for the opening
     sale = a_sale(begins=4, ends=3600)
     page.goto(at(sale))
     page.route("**", lambda route: route.abort() if route.request.resource_type == "fetch" else route.continue_())

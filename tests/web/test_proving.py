@@ -132,9 +132,7 @@ def test_a_proof_is_good_for_its_sale_and_account_alone(
     assert shopper.buy(sale.product, proof=work(shopper, sale)).order
 
 
-def test_what_is_no_genuine_proof_is_refused(
-    shopper: Face, app: Flask, a_sale: Callable[..., Sale]
-) -> None:
+def test_what_is_no_genuine_proof_is_refused(shopper: Face, app: Flask, a_sale: Callable[..., Sale]) -> None:
     sale = a_sale(proof="on")
     proof = work(shopper, sale)
     short = proving.challenge(app.extensions["shop"], purpose_of(proof), lifetime=1)
