@@ -74,6 +74,17 @@ def test_the_button_is_ready_at_zero_before_the_page_is_asked_for_anew(
     page.wait_for_url(ORDER)
 
 
+def test_the_button_comes_alive_when_the_account_is_old_enough(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    page, sale = visitor(), a_sale(min_account_age=12)
+    log_in(page, somebody())
+    page.goto(at(sale))
+    expect(page.get_by_role("button", name="Your account is too new")).to_have_attribute("aria-disabled", "true")
+    page.get_by_role("button", name="Buy now").click()
+    page.wait_for_url(ORDER)
+
+
 def test_a_machine_that_slept_shows_the_right_time_when_it_wakes(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
     sale, page = a_sale(begins=7000, ends=9000), visitor()
     page.add_init_script(
