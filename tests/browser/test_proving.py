@@ -89,8 +89,9 @@ def test_long_before_the_start_nothing_is_done_that_would_have_run_out_by_then(
     page.goto(at(sale))
     expect(page.locator(".proof-state")).to_have_text("The security check is made by itself before the start.")
     expect(page.get_by_text("Who can't use JavaScript can get a ticket here from")).to_be_visible()
-    page.wait_for_function("document.querySelector('altcha-widget').getState?.() === 'unverified'")
-    page.locator("altcha-widget").evaluate("widget => { widget.dataset.starts = 1; }")  # as if the time had come
+    widget = page.locator("altcha-widget")
+    eventually(lambda: widget.evaluate("widget => widget.getState?.()") == "unverified")
+    widget.evaluate("widget => { widget.dataset.starts = 1; }")  # as if the time had come
     expect(page.locator(".proof-state")).to_have_text("Security check passed")
     expect(page.locator("#buy")).to_have_attribute("aria-disabled", "true")
 
