@@ -10,6 +10,7 @@
 
   const navigation = performance.getEntriesByType("navigation")[0];
   let ahead = Number(document.body.dataset.now) - (navigation ? navigation.responseStart : 0);
+  let unsure = 0; // ms by which it may be fast: none before it is asked for, since the page's own clock is stamped first
   const serverNow = () => ahead + performance.now();
 
   // Some systems stop that clock while they sleep. The calendar clock goes on, so the two drift apart.
@@ -37,6 +38,7 @@
         if (answer.ok && Number.isFinite(now) && trip < best) {
           best = trip;
           ahead = now - sent - trip / 2;
+          unsure = trip / 2;
           steady = before;
         }
       } catch {
@@ -87,13 +89,14 @@
   // has it need not hurry to ask for the page anew.
 
   const FARTHEST = 60000; // ms that are left to one timer; it may be late by a part of what it was set for
+  const LATEST = 50; // ms after the opening, where the clock may be fast: a press that comes too early costs more
   let opening = 0;
   let opened = false;
   const aim = () => {
     clearTimeout(opening);
     const button = document.querySelector("button[data-opens]");
     if (!button) return;
-    const left = Number(button.dataset.opens) - serverNow();
+    const left = Number(button.dataset.opens) + Math.min(unsure, LATEST) - serverNow();
     if (left <= 0) open(button);
     else opening = setTimeout(aim, Math.min(left, FARTHEST));
   };
