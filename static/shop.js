@@ -10,6 +10,7 @@
 
   const navigation = performance.getEntriesByType("navigation")[0];
   let ahead = Number(document.body.dataset.now) - (navigation ? navigation.responseStart : 0);
+  let unsure = 0; // ms by which it may be fast: none before it is asked for, since the page's own clock is stamped first
   const serverNow = () => ahead + performance.now();
 
   // Some systems stop that clock while they sleep. The calendar clock goes on, so the two drift apart.
@@ -37,6 +38,7 @@
         if (answer.ok && Number.isFinite(now) && trip < best) {
           best = trip;
           ahead = now - sent - trip / 2;
+          unsure = trip / 2;
           steady = before;
         }
       } catch {
@@ -44,6 +46,7 @@
       }
     }
     tick();
+    aim();
   };
 
   // Telling, to those who listen instead of looking.
@@ -78,17 +81,27 @@
       const passed = MILESTONES.filter((mark) => before > mark && left <= mark).pop();
       if (passed && timer.dataset.say) announce(timer.dataset.say.replace("{time}", words.dataset[passed]));
     }
-    if (reached) open();
     if (reached && !stopped()) refreshSoon(zeroWait);
     ask();
   };
 
-  // The button of a sale that begins now. Whoever has it need not hurry to ask for the page anew.
+  // The button of a sale that begins: a timer of its own brings it to life, aimed anew whenever the clock is set. Whoever
+  // has it need not hurry to ask for the page anew.
 
+  const FARTHEST = 60000; // ms that are left to one timer; it may be late by a part of what it was set for
+  const LATEST = 50; // ms after the opening, where the clock may be fast: a press that comes too early costs more
+  let opening = 0;
   let opened = false;
-  const open = () => {
+  const aim = () => {
+    clearTimeout(opening);
     const button = document.querySelector("button[data-opens]");
-    if (!button || Number(button.dataset.opens) > serverNow()) return;
+    if (!button) return;
+    const left = Number(button.dataset.opens) + Math.min(unsure, LATEST) - serverNow();
+    if (left <= 0) open(button);
+    else opening = setTimeout(aim, Math.min(left, FARTHEST));
+  };
+
+  const open = (button) => {
     opened = true;
     delete button.dataset.opens;
     button.type = "submit";
@@ -235,12 +248,15 @@
     if (!answer.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("main");
-    if (!fresh || location.href !== address || busy.size) return;
+    if (!fresh || location.href !== address || isPressed()) return; // the next round asks again
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
     for (const unfolded of old.querySelectorAll("details[id][open]")) {
       fresh.querySelector(`#${unfolded.id}`)?.setAttribute("open", "");
     }
     old.replaceWith(fresh);
+    for (const kept of old.querySelectorAll("[data-keep]")) {
+      fresh.querySelector(`[data-keep="${CSS.escape(kept.dataset.keep)}"]`)?.replaceWith(kept);
+    }
     document.title = page.title;
     const messages = document.getElementById("messages");
     if (fresh.dataset.status !== old.dataset.status) messages.replaceChildren(); // they spoke of what was
@@ -280,6 +296,7 @@
   // What a page needs before it is seen, and pictures that came.
 
   const dress = () => {
+    aim();
     dressSwitch();
     stamp();
     document.querySelectorAll("[data-sale]").forEach(lookAgainAt);
@@ -364,6 +381,25 @@
     button.textContent = button.dataset.busy;
   });
 
+  // A press that is under way. The page mustn't change beneath it, or what it ends on isn't what it began on, and no click
+  // comes of it. One that waits for something (see proof.js) makes its button busy.
+
+  const AFTER = 100; // ms in which the click follows, on phones as an event of its own
+  let held = false;
+  let ending = 0;
+  const hold = () => {
+    clearTimeout(ending);
+    held = true;
+  };
+  const letGo = () => {
+    clearTimeout(ending);
+    ending = setTimeout(() => { held = false; }, AFTER);
+  };
+  const isPressed = () => held || busy.size > 0 || document.querySelector("#main [aria-busy]") !== null;
+  for (const kind of ["pointerup", "pointercancel", "dragend", "keyup", "blur"]) addEventListener(kind, letGo, true);
+  addEventListener("pointerdown", ({ button }) => { if (button === 0) hold(); }, true);
+  addEventListener("keydown", ({ key }) => { if (key === " " || key === "Enter") hold(); }, true);
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) print();
   });
@@ -386,6 +422,7 @@
   // A refusal is told once: asked for anew, the page would tell it again.
   if (location.search === "?refused=1") history.replaceState(history.state, "", location.pathname);
 
+  globalThis.shopClock = serverNow;
   document.documentElement.dataset.scripted = "";
   dress();
   watch();

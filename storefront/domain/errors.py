@@ -6,7 +6,8 @@ holds it, and programs get exactly that. The families (``Conflict``, ``NotFound`
 HTTP status that means is the web's business.
 """
 
-from datetime import UTC, datetime
+import math
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 
@@ -16,13 +17,18 @@ def N_(sentence: str) -> str:
 
 
 class Refused(Exception):
-    """The shop says no. ``facts`` fill the sentence and go to programs as further keys; moments are in UTC."""
+    """The shop says no. ``facts`` fill the sentence and go to programs as further keys.
+
+    Moments are in UTC; lengths of time are in whole seconds.
+    """
 
     code: str
     sentence: str
     documented: str | None = None
     field: str | None = None
     """The field of a form that this is about."""
+    retry_after: int | None = None
+    """After how many seconds it is worth asking again, where that is known."""
 
     def __init__(self, **facts: Any) -> None:
         super().__init__(self.sentence)
@@ -57,7 +63,7 @@ class NotStored(Refused):
 
 
 class ComeBack(Refused):
-    """Not now. ``retry_after`` is in seconds."""
+    """Not now."""
 
     retry_after = 2
 
@@ -175,14 +181,24 @@ class NotYourSale(Forbidden):
 
 
 class AccountTooNew(Forbidden):
-    """The sale is for accounts that were registered some time ago; ``allowed_from`` is when this one may buy."""
+    """The sale is for accounts that were registered some time ago.
+
+    ``allowed_from`` is when this one may buy, ``wait`` how long until then, both rounded up to whole seconds.
+    """
 
     code = "account_too_new"
-    sentence = N_("Your account is too new for this sale. It may buy from %(allowed_from)s on.")
+    sentence = N_("Your account is too new for this sale. It may buy in %(wait)s, from %(allowed_from)s on.")
 
-    def __init__(self, allowed_from: int) -> None:
-        """``allowed_from`` in Unix ms."""
-        super().__init__(allowed_from=datetime.fromtimestamp(allowed_from / 1000, UTC))
+    def __init__(self, allowed_from: int, now: int, ends: int) -> None:
+        """When the account may buy, the time now and the sale's end, all in Unix ms and by one clock."""
+        wait = math.ceil((allowed_from - now) / 1000)
+        super().__init__(
+            allowed_from=datetime.fromtimestamp(math.ceil(allowed_from / 1000), UTC), wait=timedelta(seconds=wait)
+        )
+        if allowed_from < ends:
+            self.retry_after = wait
+        else:
+            self.sentence = N_("Your account is too new for this sale, which is over before it may buy.")
 
 
 class ProofRefused(Forbidden):
@@ -437,7 +453,7 @@ class Banned(Refused):
 
 
 class TooFast(Refused):
-    """The caller asks too often; ``retry_after`` in seconds."""
+    """The caller asks too often. The web knows for how long."""
 
     code = "too_fast"
     sentence = N_("Too many requests. Please slow down.")

@@ -16,6 +16,7 @@ from storefront.domain.errors import (
     NoSuchAccount,
     NoSuchOrder,
     NoSuchSale,
+    NotStarted,
     Overloaded,
     ProofRefused,
     PurchaseLost,
@@ -126,7 +127,13 @@ def _reserved(
         if isinstance(shopper, Claims) and not accounts.known(shop, shopper.name, shopper.id):
             raise NoSuchAccount(name=shopper.name)
         raise NoSuchSale
-    return of(sale)
+    try:
+        return of(sale)
+    except ProofRefused:
+        terms = shop.sales.terms_of(sale)
+        if terms and shop.memory.now_ms() < terms.begins * 1000:
+            raise NotStarted from None  # there is nothing yet for which a proof would be good
+        raise
 
 
 def _proven(

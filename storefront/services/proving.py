@@ -2,7 +2,8 @@
 
 A challenge is ALTCHA's: find the number with which a slow hash begins as told. It is signed, names what it is for (one
 account and sale, or one address that registers), runs out, and its solution is good once. Who can't compute takes a
-ticket, which is the same but becomes good by itself after a while; there is one at a time for each purpose.
+ticket, which is the same but becomes good by itself after a while; there is one at a time for each purpose. Shortly
+before a sale begins either is to be had for its start, so that nobody must work or wait when every second counts.
 """
 
 import hashlib
@@ -32,6 +33,13 @@ ROUNDS = 1000
 LIFETIME = 300
 """Seconds until a challenge, or a ticket that has become good, runs out."""
 
+AHEAD = 600
+"""Seconds before a sale's start from which on what is made for it runs out only that long after the start. Not sooner:
+who stores up proofs for many accounts is to have little time for it."""
+
+REMEMBERED = AHEAD + 2 * LIFETIME
+"""Seconds for which a used proof is remembered: longer than it is good, by any host's clock."""
+
 LONGEST = 4096
 """Characters of a proof that is looked at."""
 
@@ -41,10 +49,11 @@ SHORTEST_WAIT = 10
 
 @dataclass(frozen=True)
 class Ticket:
-    """A ticket, and from when on it is good (Unix seconds)."""
+    """A ticket, and from when on and until when it is good (Unix seconds)."""
 
     proof: str
     good_from: int
+    good_until: int
 
 
 def for_sale(sale: str, account: str) -> str:
@@ -62,11 +71,14 @@ def is_needed(terms: Terms, *, suspected: bool) -> bool:
     return terms.proof == Proof.ON or (terms.proof == Proof.SUSPICION and suspected)
 
 
-def challenge(shop: Shop, purpose: str) -> dict[str, Any]:
-    """A fresh challenge in ALTCHA's form. On average ``proof_cost`` numbers must be tried, twice as many at most."""
+def challenge(shop: Shop, purpose: str, begins: int = 0, lifetime: int = LIFETIME) -> dict[str, Any]:
+    """A fresh challenge in ALTCHA's form. On average ``proof_cost`` numbers must be tried, twice as many at most.
+
+    It runs out after ``lifetime`` seconds; if it is for a sale that ``begins`` soon (Unix seconds), so long after that.
+    """
     tries = 1 + secrets.randbelow(2 * shop.config.proof_cost)
     made = altcha.create_challenge(
-        HASH, ROUNDS, counter=tries, expires_at=int(time.time()) + LIFETIME, data={"for": purpose},
+        HASH, ROUNDS, counter=tries, expires_at=_good_until(int(time.time()), begins, lifetime), data={"for": purpose},
         hmac_secret=_key(shop.config, "challenge"), hmac_key_secret=_key(shop.config, "solution"),
     )  # fmt: skip
     return made.to_dict()
@@ -77,12 +89,19 @@ def wait(config: Config) -> int:
     return max(SHORTEST_WAIT, math.ceil(2 * config.proof_cost / Config.proof_cost))
 
 
-def take_ticket(shop: Shop, purpose: str) -> Ticket:
-    """The open ticket for a purpose, or a new one, good after a while."""
-    good_from = int(time.time()) + wait(shop.config)
-    claims = {"sub": purpose, "jti": secrets.token_hex(8), "nbf": good_from, "exp": good_from + LIFETIME}
-    made = Ticket(jwt.encode(claims, _key(shop.config, "ticket"), algorithm="HS256"), good_from)
-    if shop.proofs.open_ticket(purpose, made.proof, wait(shop.config) + LIFETIME):
+def _good_until(good_from: int, begins: int, lifetime: int) -> int:
+    """When something runs out that is good from then on; all in Unix seconds but the last."""
+    return (begins if good_from < begins <= good_from + AHEAD else good_from) + lifetime
+
+
+def take_ticket(shop: Shop, purpose: str, begins: int = 0) -> Ticket:
+    """The open ticket for a purpose, or a new one, good after a while; ``begins`` as for ``challenge``."""
+    now = int(time.time())
+    good_from = now + wait(shop.config)
+    good_until = _good_until(good_from, begins, LIFETIME)
+    claims = {"sub": purpose, "jti": secrets.token_hex(8), "nbf": good_from, "exp": good_until}
+    made = Ticket(jwt.encode(claims, _key(shop.config, "ticket"), algorithm="HS256"), good_from, good_until)
+    if shop.proofs.open_ticket(purpose, made.proof, good_until - now):
         return made
     return open_ticket(shop, purpose) or made
 
@@ -92,7 +111,8 @@ def open_ticket(shop: Shop, purpose: str) -> Ticket | None:
     found = shop.proofs.ticket(purpose)
     if found is None:
         return None
-    return Ticket(found, jwt.decode(found, options={"verify_signature": False})["nbf"])
+    claims = jwt.decode(found, options={"verify_signature": False})
+    return Ticket(found, claims["nbf"], claims["exp"])
 
 
 def spending(shop: Shop, purpose: str | None, proof: str) -> AbstractContextManager[None]:
@@ -131,7 +151,7 @@ def _spend_solution(shop: Shop, purpose: str, proof: str) -> Callable[[], object
     judged = altcha.verify_solution(
         payload, _key(shop.config, "challenge"), hmac_key_secret=_key(shop.config, "solution")
     )
-    if not judged.verified or not shop.proofs.spend(asked.nonce, 2 * LIFETIME):
+    if not judged.verified or not shop.proofs.spend(asked.nonce, REMEMBERED):
         raise ProofInvalid
     return partial(shop.proofs.give_back, asked.nonce)
 

@@ -61,6 +61,9 @@ def place_of(shop: Shop, shopper: Account, sale: Sale) -> int | None:
 def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspected: bool = False) -> Waiting:
     """Wait for a unit. Joining twice is joining once. ``proof`` and ``suspected`` as for ``buying.buy``.
 
+    Who waits will have bought, so an account that is too new to buy can't join either: its place would be worth nothing
+    to it, or let it in by a side door.
+
     Raises NoSaleOfThisId, NotStarted, Ended, SalePaused, SaleCancelled, SoldOut, UnitsLeft where one may just buy,
     LimitReached, AccountTooNew, ProofRequired, ProofInvalid, Recovering, or Overloaded while the worker is behind.
     """
@@ -71,7 +74,7 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
     now, terms = shop.memory.now_ms(), waiting.sale.terms
     _require_all_held(waiting.sale.phase(now / 1000))
     if now < terms.open_from(shopper.registered):
-        raise AccountTooNew(terms.open_from(shopper.registered))
+        raise AccountTooNew(terms.open_from(shopper.registered), now, terms.ends * 1000)
     if len(waiting.orders) >= terms.limit:
         raise LimitReached(order=waiting.orders[-1], orders=list(waiting.orders))
     purpose = proving.for_sale(sale_id, shopper.id) if proving.is_needed(terms, suspected=suspected) else None

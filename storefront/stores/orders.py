@@ -186,7 +186,7 @@ class Orders:
             at, epoch, pay_by = facts
             return Reservation(sale, order, int(at or 0), epoch, int(pay_by or 0), word == "repeat")
         if word == "account_too_new":
-            raise AccountTooNew(int(facts[0]))
+            raise AccountTooNew(*map(int, facts))
         if word == "limit_reached":
             held = facts[3:]
             raise LimitReached(order=held[-1], orders=held)

@@ -6,7 +6,7 @@ turned into what a form would have sent, after its types are checked, so that on
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from babel import Locale
 from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request, url_for
-from flask_babel import format_datetime, get_locale, gettext
+from flask_babel import get_locale, gettext
 from flask_limiter import RateLimitExceeded
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -29,6 +29,7 @@ from storefront.domain.ban import Ban
 from storefront.domain.errors import N_
 from storefront.shop import Shop
 from storefront.web.limits import seconds_until_allowed
+from storefront.web.words import in_words, span_in_words
 
 csrf = CSRFProtect()
 F = TypeVar("F", bound=FlaskForm)
@@ -258,8 +259,8 @@ def refuse(refusal: errors.Refused, status: int | None = None, headers: Mapping[
     response = _refusal_as_json(refusal) if is_program() else _refusal_as_page(refusal, status)
     if response.status_code != 303:
         response.status_code = status
-    if isinstance(refusal, errors.ComeBack):
-        response.headers["Retry-After"] = str(refusal.retry_after)
+        if refusal.retry_after is not None:  # a redirect with it would itself be put off (RFC 9110, section 10.2.3)
+            response.headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, errors.TooFast):
         response.headers["Retry-After"] = str(seconds_until_allowed())
     if isinstance(refusal, errors.Banned):
@@ -275,21 +276,26 @@ def sentence_of(refusal: errors.Refused) -> str:
     """The refusal as a sentence in the caller's language."""
     if isinstance(refusal, InvalidForm):
         return str(refusal)
-    facts = {name: in_words(fact) if isinstance(fact, datetime) else fact for name, fact in refusal.facts.items()}
-    return str(gettext(refusal.sentence, **facts))
+    return str(gettext(refusal.sentence, **{name: _for_people(fact) for name, fact in refusal.facts.items()}))
 
 
-def in_words(moment: datetime) -> str:
-    """A moment in UTC, in the caller's way of writing dates."""
-    return str(format_datetime(moment, "medium")) + " UTC"
+def _for_people(fact: Any) -> Any:
+    if isinstance(fact, datetime):
+        return in_words(fact)
+    return span_in_words(int(fact.total_seconds())) if isinstance(fact, timedelta) else fact
+
+
+def _for_programs(fact: Any) -> Any:
+    if isinstance(fact, datetime):
+        return fact.isoformat().replace("+00:00", "Z")
+    return int(fact.total_seconds()) if isinstance(fact, timedelta) else fact
 
 
 def _refusal_as_json(refusal: errors.Refused) -> Response:
     answer: dict[str, Any] = {"error": refusal.documented or sentence_of(refusal), "code": refusal.code}
     if isinstance(refusal, InvalidForm):
         answer["fields"] = refusal.fields
-    for name, fact in refusal.facts.items():
-        answer[name] = fact.isoformat().replace("+00:00", "Z") if isinstance(fact, datetime) else fact
+    answer |= {name: _for_programs(fact) for name, fact in refusal.facts.items()}
     return jsonify(answer)
 
 

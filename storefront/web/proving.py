@@ -1,9 +1,11 @@
 """Proof of work at the door: fresh challenges, tickets for those who can't compute, and what a page shows of both."""
 
+import math
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,8 +29,8 @@ bp = Blueprint("proving", __name__)
 def challenge(sale_id: str) -> Any:
     """Work to do before buying, or joining the waitlist."""
     asking = shopper()
-    selling.glance_at(shop(), sale_id)
-    return _fresh(proving.for_sale(sale_id, asking.id))
+    terms = selling.glance_at(shop(), sale_id).sale.terms
+    return _fresh(proving.for_sale(sale_id, asking.id), terms.begins)
 
 
 @bp.get("/register/proof")
@@ -43,9 +45,9 @@ def ticket(sale_id: str) -> Any:
     """Wait instead of working, before buying."""
     asking = shopper()
     submitted(EmptyForm)
-    product = selling.glance_at(shop(), sale_id).sale.product
-    taken = proving.take_ticket(shop(), proving.for_sale(sale_id, asking.id))
-    return reply(_for_programs(taken), then=url_for("selling.sale", product=product, proof=1))
+    terms = selling.glance_at(shop(), sale_id).sale.terms
+    taken = proving.take_ticket(shop(), proving.for_sale(sale_id, asking.id), terms.begins)
+    return reply(_for_programs(taken), then=url_for("selling.sale", product=terms.product, proof=1))
 
 
 @bp.post("/register/ticket")
@@ -58,15 +60,18 @@ def ticket_of_registration() -> Any:
     return reply(_for_programs(taken), then=then)
 
 
-def _fresh(purpose: str) -> Any:
-    response = json_reply(proving.challenge(shop(), purpose))
+def _fresh(purpose: str, begins: int = 0) -> Any:
+    response = json_reply(proving.challenge(shop(), purpose, begins))
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _for_programs(taken: Ticket) -> dict[str, Any]:
-    good_from = datetime.fromtimestamp(taken.good_from, UTC)
-    return {"proof": taken.proof, "good_from": good_from.isoformat().replace("+00:00", "Z")}
+    good_from, good_until = (
+        datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
+        for moment in (taken.good_from, taken.good_until)
+    )
+    return {"proof": taken.proof, "good_from": good_from, "good_until": good_until}
 
 
 def given_proof() -> str:
@@ -106,24 +111,35 @@ class Work:
     """What a page shows that asks for a proof: where challenges and tickets are to be had; the open ticket, if any.
 
     ``wait`` is how many seconds a ticket takes until it is good, or still takes; 0 for one that is good.
+
+    As long as it is too early to do anything, since it would have run out when they may buy, ``tickets_from`` is when
+    that is over (Unix seconds), and ``starts`` when the page's widget does the work: not all at the same moment.
     """
 
     challenge: str
     take_ticket: str
     ticket: Ticket | None
     wait: int
+    tickets_from: int = 0
+    starts: int = 0
 
 
-def work_for_sale(sale: Sale, asking: Account | None) -> Work | None:
-    """The work that somebody has to do before they may buy, or None. Who was just refused for want of it has to."""
+def work_for_sale(sale: Sale, asking: Account | None, moment_now: float) -> Work | None:
+    """The work that somebody has to do before they buy, or None. Who was just refused for want of it has to."""
     is_suspect = asking is not None and ("proof" in request.args or suspected(asking.id))
     if asking is None or not proving.is_needed(sale.terms, suspected=is_suspect):
         return None
-    return _work(
+    work = _work(
         proving.for_sale(sale.id, asking.id),
         url_for("proving.challenge", sale_id=sale.id),
         url_for("proving.ticket", sale_id=sale.id),
     )
+    begins, old_enough = sale.terms.begins, math.ceil(sale.terms.open_from(asking.registered) / 1000)
+    ahead = proving.AHEAD if old_enough <= begins else proving.LIFETIME // 2
+    early = max(begins, old_enough) - ahead
+    if moment_now >= early:
+        return work
+    return replace(work, tickets_from=early, starts=early + secrets.randbelow(ahead // 2))
 
 
 def work_for_registration() -> Work | None:
@@ -139,5 +155,5 @@ def work_for_registration() -> Work | None:
 
 def _work(purpose: str, challenge_at: str, ticket_at: str) -> Work:
     found = proving.open_ticket(shop(), purpose)
-    left = max(0, found.good_from - int(time.time())) if found else proving.wait(shop().config)
+    left = max(0, math.ceil(found.good_from - time.time())) if found else proving.wait(shop().config)
     return Work(challenge_at, ticket_at, found, left)

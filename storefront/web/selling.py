@@ -1,5 +1,6 @@
 """The shop window, a sale's page, and opening a sale."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -95,8 +96,8 @@ def sale(product: str) -> Any:
         now=look.now,
         held=held,
         place=place,
-        may_buy_from=may_buy_from / 1000 if may_buy_from > look.now * 1000 else None,
-        work=None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking),
+        may_buy_from=math.ceil(may_buy_from / 1000) if may_buy_from > look.now * 1000 else None,
+        work=None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking, look.now),
         offer_window=shop().config.offer_window,
         last=buying.last_order(shop(), asking, found.id) if asking and not held else None,
         may_oversee=overseeing.may_oversee(shop(), asking, found),

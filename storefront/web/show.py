@@ -22,7 +22,6 @@ from flask_babel import (
     format_timedelta,
     get_locale,
     gettext,
-    ngettext,
 )
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -38,7 +37,8 @@ from storefront.domain.sale import Look, Sale
 from storefront.services import pictures
 from storefront.services.overseeing import Series
 from storefront.web import zones
-from storefront.web.faces import InvalidForm, in_words, sentence_of, shop
+from storefront.web.faces import InvalidForm, sentence_of, shop
+from storefront.web.words import in_words, span_in_words
 
 
 class ProductConverter(PathConverter):
@@ -175,16 +175,7 @@ def relative(_: Context, seconds: float, moment_now: float) -> str:
 @pass_context
 def span(_: Context, seconds: int) -> str:
     """A length of time in words."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [
-        ngettext("%(num)s day", "%(num)s days", days) if days else "",
-        gettext("%(count)s h", count=hours) if hours else "",
-        gettext("%(count)s min", count=minutes) if minutes else "",
-        gettext("%(count)s s", count=rest) if rest or not seconds else "",
-    ]
-    return " ".join(filter(None, parts))
+    return span_in_words(seconds)
 
 
 def picture_of(sale_id: str, image: str = "") -> Picture | None:

@@ -64,11 +64,23 @@ def test_the_button_is_ready_at_zero_before_the_page_is_asked_for_anew(
 ) -> None:
     page = visitor()
     log_in(page, somebody())
+    page.add_init_script("window.setInterval = () => 0")  # no tick: a timer of its own is set for the opening
     sale = a_sale(begins=4, ends=3600)
     page.goto(at(sale))
     page.route("**", lambda route: route.abort() if route.request.resource_type == "fetch" else route.continue_())
     page.locator("#buy").press("Enter")
     expect(page.get_by_role("button", name="Not open yet")).to_be_visible()
+    page.get_by_role("button", name="Buy now").click()
+    page.wait_for_url(ORDER)
+
+
+def test_the_button_comes_alive_when_the_account_is_old_enough(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    page, sale = visitor(), a_sale(min_account_age=12)
+    log_in(page, somebody())
+    page.goto(at(sale))
+    expect(page.get_by_role("button", name="Your account is too new")).to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Buy now").click()
     page.wait_for_url(ORDER)
 

@@ -338,6 +338,12 @@ SIGHTS = [
     ),
     Sight("live, with a ticket", "Your ticket is good now.", ticketed(0), ANNA),
     Sight("upcoming", "Not open yet", lambda s: at(s.sale("追风自行车", begins=HOUR, ends=MONTHS)), ANNA),
+    Sight(
+        "upcoming, with proof",
+        "The security check is made by itself before the start.",
+        lambda s: at(s.sale("预约茶具", begins=HOUR, ends=MONTHS, proof="on")),
+        ANNA,
+    ),
     Sight("upcoming, not logged in", "Not open yet", lambda s: at(s.sale("追风自行车", begins=HOUR, ends=MONTHS))),
     Sight("unit held", "Pay %(amount)s", held_by(ANNA), ANNA),
     Sight("limit reached", "You have bought this.", held_by(ANNA, "paid"), ANNA),

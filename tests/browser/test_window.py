@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import expect
 
 from storefront.domain.account import Account
@@ -25,6 +26,35 @@ def test_a_sale_that_sells_out_says_so_by_itself_and_keeps_what_is_typed(
     expect(page.get_by_role("link", name="Sold out")).to_be_visible()
     expect(page.get_by_role("searchbox")).to_be_focused()
     expect(page.get_by_role("searchbox")).to_have_value("half a wo")
+
+
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_a_press_that_is_under_way_when_the_page_is_renewed_still_counts(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale],
+    shop: Shop, by: str,
+) -> None:  # fmt: skip
+    sale, page = a_sale(), visitor()
+    log_in(page, somebody())
+    page.goto(at(sale))
+    button = page.locator("#buy")
+    button.focus()
+    button.hover()
+    if by == "mouse":
+        page.mouse.down()
+    else:
+        page.keyboard.down("Space")
+    main = page.locator("main").element_handle()
+    with page.expect_response(lambda told: told.url.endswith(at(sale))) as renewed:
+        buying.buy(shop, somebody(), sale.product)
+    renewed.value.finished()
+    with page.expect_response(lambda told: told.url.endswith("/status")):  # it goes on, and leaves the page alone
+        pass
+    assert main.evaluate("main => main.isConnected")
+    if by == "mouse":
+        page.mouse.up()
+    else:
+        page.keyboard.up("Space")
+    expect(page.get_by_role("alert")).to_contain_text("All units are taken.")
 
 
 def test_the_switch_stops_live_updates_and_is_remembered(

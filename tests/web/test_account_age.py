@@ -1,8 +1,11 @@
 """A sale for accounts that were registered some time before, in both faces."""
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import jwt
 import pytest
@@ -15,6 +18,7 @@ from storefront.services import buying, waiting
 from storefront.services.tokens import ALGORITHM
 from storefront.shop import Shop
 from storefront.stores import keys
+from tests.conftest import eventually
 from tests.faces import Face, Person, Program
 
 HOUR = 3600
@@ -36,20 +40,52 @@ def age(shop: Shop, account: Account, seconds: int) -> Account:
 def test_a_new_account_is_told_when_it_may_buy_and_takes_no_unit(
     face: Face, account: Account, shop: Shop, a_sale: Callable[..., Sale]
 ) -> None:
-    sale = a_sale(min_account_age=HOUR)
+    sale = a_sale(min_account_age=HOUR, ends=3 * HOUR)
     face.log_in(account.name)
     refused = face.buy(sale.product)
     allowed = datetime.fromtimestamp(account.registered / 1000 + HOUR, UTC)
     if isinstance(face, Program):
         assert (refused.status, refused.json["code"]) == (403, "account_too_new")
         told = datetime.fromisoformat(refused.json["allowed_from"])
-        assert abs((told - allowed).total_seconds()) < 1
+        assert 0 <= (told - allowed).total_seconds() < 1
+        assert told.microsecond == 0
     else:
-        assert "Your account is too new for this sale. It may buy from" in refused.text
+        assert re.search(r"Your account is too new for this sale. It may buy in (1 h|59 min \d+ s), from", refused.text)
         assert "Yours may buy from" in refused.text
+        assert re.search(r'data-opens="(\d+)"', refused.text).group(1) == f"{math.ceil(allowed.timestamp())}000"  # type: ignore[union-attr]
     found = shop.sales.get(sale.id)
     assert found
     assert found.units.left == 1
+
+
+@pytest.mark.parametrize("what", ["buying", "waiting"])
+def test_who_waits_as_long_as_told_is_old_enough(
+    app: Flask, account: Account, somebody: Callable[..., Account], shop: Shop, a_sale: Callable[..., Sale], what: str
+) -> None:
+    sale, program = a_sale(min_account_age=HOUR), Program(app)
+    address = f"/miaosha/{quote(sale.product)}"
+    if what == "waiting":
+        buying.buy(shop, age(shop, somebody(), HOUR), sale.product)
+        address = f"/sales/{sale.id}/waitlist"
+    age(shop, account, HOUR - 2)
+    program.log_in(account.name)
+    refused = program.client.post(address, json={"token": program.token})
+    told_at, wait = shop.memory.now_ms(), int(refused.headers["Retry-After"])
+    assert (refused.status_code, refused.json["code"]) == (403, "account_too_new")  # type: ignore[index]
+    assert wait == refused.json["wait"] <= 2  # type: ignore[index]
+    eventually(lambda: shop.memory.now_ms() >= told_at + wait * 1000)
+    assert program.client.post(address, json={"token": program.token}).status_code == 200
+
+
+def test_an_account_that_will_never_be_old_enough_is_not_told_to_come_back(
+    face: Face, account: Account, a_sale: Callable[..., Sale]
+) -> None:
+    sale = a_sale(min_account_age=HOUR, ends=HOUR // 2)
+    face.log_in(account.name)
+    refused = face.buy(sale.product)
+    assert "Your account is too new for this sale, which is over before it may buy." in refused.text
+    if isinstance(face, Person):
+        assert "It is over before yours may buy." in refused.text
 
 
 def test_an_account_buys_once_it_is_old_enough(
@@ -77,7 +113,7 @@ def test_an_account_of_which_nobody_knows_when_it_came_counts_as_old(
 def test_a_new_account_cannot_join_the_waitlist(
     face: Face, account: Account, somebody: Callable[..., Account], shop: Shop, a_sale: Callable[..., Sale]
 ) -> None:
-    sale = a_sale(min_account_age=HOUR)
+    sale = a_sale(min_account_age=HOUR, ends=3 * HOUR)
     buying.buy(shop, age(shop, somebody(), HOUR), sale.product)
     face.log_in(account.name)
     refused = face.post(f"/sales/{sale.id}/waitlist")

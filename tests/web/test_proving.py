@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from storefront.domain.account import Account
-from storefront.domain.errors import AllHeld, LimitReached, NameTaken, ProofInvalid, ProofRequired
+from storefront.domain.errors import AllHeld, LimitReached, NameTaken, NotStarted, ProofInvalid, ProofRequired
 from storefront.domain.ids import new_order_id
 from storefront.domain.sale import Sale
 from storefront.services import proving
@@ -56,6 +56,12 @@ def changed(proof: str, **parameters: object) -> str:
     return base64.b64encode(json.dumps(payload).encode()).decode()
 
 
+def purpose_of(proof: str) -> str:
+    """What a proof is for."""
+    purpose: str = json.loads(base64.b64decode(proof))["challenge"]["parameters"]["data"]["for"]
+    return purpose
+
+
 def test_without_a_proof_nobody_buys_and_is_told_where_to_get_one(shopper: Face, a_sale: Callable[..., Sale]) -> None:
     sale = a_sale(proof="on")
     refused = shopper.buy(sale.product)
@@ -76,6 +82,46 @@ def test_a_proof_buys_one_unit_once(shopper: Face, a_sale: Callable[..., Sale]) 
     assert shopper.buy(sale.product, proof=work(shopper, sale)).order
 
 
+@pytest.mark.parametrize("kind", ["solution", "ticket"])
+def test_what_is_made_before_the_start_buys_once_after_it_and_never_sooner(
+    shopper: Face, shop: Shop, a_sale: Callable[..., Sale], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale = a_sale(num=9, limit=9, proof="on", begins=5)
+    monkeypatch.setattr(proving, "wait", lambda _: 0)
+    proof = work(shopper, sale) if kind == "solution" else take_ticket(shopper, sale)
+    for early in (proof, "", "nonsense"):
+        assert shopper.buy(sale.product, proof=early).says(NotStarted)
+    assert eventually(lambda: shop.refusals.of(sale.id).get("not_started", 0) == 3)
+    eventually(lambda: shop.memory.now_ms() >= sale.terms.begins * 1000)
+    assert shopper.buy(sale.product, proof=proof).order
+    assert shopper.buy(sale.product, proof=proof).says(ProofInvalid)
+
+
+def test_what_is_made_shortly_before_the_start_outlasts_it_and_what_is_made_long_before_does_not(
+    shopper: Face, app: Flask, a_sale: Callable[..., Sale]
+) -> None:
+    soon, late = (a_sale(proof="on", begins=begins) for begins in (proving.AHEAD - 60, proving.AHEAD + 600))
+    for sale, is_soon in ((soon, True), (late, False)):
+        asked = json.loads(shopper.get(f"/sales/{sale.id}/proof").text)["parameters"]
+        assert (asked["expiresAt"] == sale.terms.begins + proving.LIFETIME) == is_soon
+        take_ticket(shopper, sale)
+        found = proving.open_ticket(app.extensions["shop"], asked["data"]["for"])
+        assert found
+        assert (found.good_until == sale.terms.begins + proving.LIFETIME) == is_soon
+        page = shopper.get(f"/miaosha/{sale.product}").text
+        if isinstance(shopper, Person):
+            assert ('<altcha-widget name="proof" challenge' in page, "data-starts" in page) == (True, not is_soon)
+
+
+def test_whoever_comes_too_early_is_told_so_without_a_gate_too(
+    app_with: Callable[..., Flask], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    program, sale = Program(app_with(gate=False, proof_cost=3)), a_sale(proof="on", begins=60)
+    program.log_in(somebody().name)
+    for proof in ("", "nonsense", work(program, sale)):
+        assert program.buy(sale.product, proof=proof).says(NotStarted)
+
+
 def test_a_proof_is_good_for_its_sale_and_account_alone(
     shopper: Face, app: Flask, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
 ) -> None:
@@ -86,11 +132,11 @@ def test_a_proof_is_good_for_its_sale_and_account_alone(
     assert shopper.buy(sale.product, proof=work(shopper, sale)).order
 
 
-def test_what_is_no_genuine_proof_is_refused(
-    shopper: Face, a_sale: Callable[..., Sale], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_no_genuine_proof_is_refused(shopper: Face, app: Flask, a_sale: Callable[..., Sale]) -> None:
     sale = a_sale(proof="on")
     proof = work(shopper, sale)
+    short = proving.challenge(app.extensions["shop"], purpose_of(proof), lifetime=1)
+    expired = solved(short)
     later = changed(proof, expiresAt=int(time.time()) + 9999)
     unsolved = json.loads(base64.b64decode(proof))
     unsolved["solution"]["derivedKey"] = "00" * 32
@@ -100,9 +146,7 @@ def test_what_is_no_genuine_proof_is_refused(
         "e30=", "a.b.c", "9" * 5000,
     ):  # fmt: skip
         assert shopper.buy(sale.product, proof=wrong).says(ProofInvalid), wrong
-    with monkeypatch.context() as patch:
-        patch.setattr(proving, "LIFETIME", -1)
-        expired = work(shopper, sale)
+    eventually(lambda: time.time() > short["parameters"]["expiresAt"])
     assert shopper.buy(sale.product, proof=expired).says(ProofInvalid)
     assert shopper.buy(sale.product, proof=proof).order
 
@@ -297,3 +341,54 @@ def test_registering_can_cost_a_proof(face: type[Face], app_with: Callable[..., 
     proof = solved(json.loads(other.get("/register/proof").text))
     assert other.post("/register", {"name": name, "proof": proof, **fields}).says(NameTaken)
     assert other.post("/register", {"name": unique("丙"), "proof": proof, **fields}).status == 200
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_whoever_registers_may_wait_for_a_ticket_of_which_there_is_one_for_each_address(
+    face: type[Face], app_with: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_with(proof_cost=3, register_proof=True)
+    here, neighbour, elsewhere = (face(app) for _ in range(3))
+    block = 50 + FACES.index(face)
+    for caller, address in ((here, "198.51.100.1"), (neighbour, "198.51.100.1"), (elsewhere, "198.51.100.2")):
+        caller.client.environ_base["REMOTE_ADDR"] = address.replace("100", str(block))
+    fields = {"age": 20, "address": "x", "avatar": "http://example.com/a.jpg", "password": "secret123"}
+
+    def ticket_of(caller: Face, address: str) -> str:
+        told = caller.post("/register/ticket")
+        assert told.status == 200
+        found = proving.open_ticket(app.extensions["shop"], proving.for_registration(address))
+        assert found
+        if isinstance(caller, Program):
+            assert told.json["proof"] == found.proof
+        return found.proof
+
+    early = ticket_of(here, f"198.51.{block}.1")
+    assert ticket_of(neighbour, f"198.51.{block}.1") == early
+    assert here.post("/register", {"name": unique("丁"), "proof": early, **fields}).says(ProofInvalid)
+    monkeypatch.setattr(proving, "wait", lambda _: 0)
+    good = ticket_of(elsewhere, f"198.51.{block}.2")
+    if isinstance(elsewhere, Person):
+        assert f'name="proof" value="{good}"' in elsewhere.get("/register").text
+        assert "Your ticket is good in" in here.get("/register").text
+    assert here.post("/register", {"name": unique("戊"), "proof": good, **fields}).says(ProofInvalid)
+    assert elsewhere.post("/register", {"name": unique("己"), "proof": good, **fields}).status == 200
+    other = face(app)
+    other.client.environ_base["REMOTE_ADDR"] = f"198.51.{block}.2"
+    assert other.post("/register", {"name": unique("庚"), "proof": good, **fields}).says(ProofInvalid)
+    assert ticket_of(other, f"198.51.{block}.2") != good
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_proof_of_registration_runs_out_and_is_good_at_its_address_alone(
+    face: type[Face], app_with: Callable[..., Flask]
+) -> None:
+    app = app_with(proof_cost=3, register_proof=True)
+    caller, shop = face(app), app.extensions["shop"]
+    fields = {"age": 20, "address": "x", "avatar": "http://example.com/a.jpg", "password": "secret123"}
+    short = proving.challenge(shop, proving.for_registration("127.0.0.1"), lifetime=1)
+    elsewhere = proving.challenge(shop, proving.for_registration("198.51.100.9"))
+    expired = solved(short)
+    eventually(lambda: time.time() > short["parameters"]["expiresAt"])
+    for proof in (expired, solved(elsewhere)):
+        assert caller.post("/register", {"name": unique("辛"), "proof": proof, **fields}).says(ProofInvalid)

@@ -3,8 +3,9 @@
 -- ARGV[1] order id   ARGV[2] shopper   ARGV[3] shopper's name   ARGV[4] ms until the sweep doubts the reservation
 -- ARGV[5] ms to pay   ARGV[6] when the shopper's account was registered (Unix ms), 0 for long ago
 -- Returns {word, at, epoch, pay_by, detail…} with word one of "reserved", "repeat" (this order id is known; the first
--- answer's facts), "no_sale", "recovering", "not_started", "ended", "account_too_new" (at: when it is old enough),
--- "limit_reached" (detail: the orders held), "all_held", "sold_out", "paused", "sale_cancelled". at and pay_by in Unix ms.
+-- answer's facts), "no_sale", "recovering", "not_started", "ended", "account_too_new" (when
+-- it is old enough, now, when the sale ends, all in Unix ms), "limit_reached" (detail: the orders held), "all_held",
+-- "sold_out", "paused", "sale_cancelled". at and pay_by in Unix ms.
 local order = redis.call('HMGET', KEYS[3], 'state', 'at', 'epoch', 'pay_by')
 if order[1] then return {'repeat', order[2] or '', order[3] or '', order[4] or ''} end
 
@@ -17,7 +18,10 @@ if sale[14] == '1' then return {'sale_cancelled'} end
 if now < sale[2] * 1000 then return {'not_started'} end
 if now >= sale[3] * 1000 then return {'ended'} end
 local old_enough = ARGV[6] + (sale[12] or 0) * 1000
-if tonumber(ARGV[6]) > 0 and now < old_enough then return {'account_too_new', string.format('%.0f', old_enough)} end
+if tonumber(ARGV[6]) > 0 and now < old_enough then
+  local ends = sale[3] * 1000
+  return {'account_too_new', string.format('%.0f', old_enough), string.format('%.0f', now), string.format('%.0f', ends)}
+end
 local held = orders_held(KEYS[2], ARGV[2])
 if #held >= tonumber(sale[4]) then return {'limit_reached', '', '', '', unpack(held)} end
 if sale[13] == '1' then return {'paused'} end
