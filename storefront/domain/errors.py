@@ -315,7 +315,15 @@ class TooFewFree(Conflict):
     """The merchant would withdraw more units than are nobody's."""
 
     code = "too_few_free"
-    sentence = N_("Only %(free)s units are free: the others are sold or reserved.")
+    sentence = N_("Free units: %(free)s. The others are sold or reserved.")
+    field = "units"
+
+
+class TooManyUnits(Conflict):
+    """The merchant would give a sale more units than one may have."""
+
+    code = "too_many_units"
+    sentence = N_("A sale can have %(most)s units at most.")
     field = "units"
 
 

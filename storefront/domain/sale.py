@@ -18,6 +18,9 @@ class Phase(StrEnum):
     RECOVERING = "recovering"
 
 
+MOST_UNITS = 10_000_000
+"""Units that a sale may have."""
+
 OVER = frozenset({Phase.ENDED, Phase.CANCELLED})
 """The sale is over for good."""
 
@@ -93,7 +96,10 @@ class Sale:
     merchant_name: str
     refunds: Refunds = Refunds()
     waiting: int = 0
-    """Shoppers on the waitlist. What comes back is offered to them, and isn't for sale meanwhile."""
+    """Shoppers on the waitlist. What comes back is offered to them, and isn't for sale meanwhile.
+
+    Nobody waits any more for a sale that was called off.
+    """
     paused: bool = False
     """Nobody may reserve a unit for the time being."""
     called_off: bool = False

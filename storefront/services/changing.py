@@ -10,10 +10,10 @@ from functools import partial
 from typing import NamedTuple
 
 from storefront.domain.account import Account
-from storefront.domain.errors import Ended, LedgerDown, NotLater, Overloaded, Recovering, SaleCancelled
+from storefront.domain.errors import Ended, LedgerDown, NotLater, Overloaded, Recovering, SaleCancelled, TooManyUnits
 from storefront.domain.ids import new_order_id, repeatable_order_id
 from storefront.domain.records import CalledOff, Change, Extended, Paused, Restocked, Resumed, Withdrew
-from storefront.domain.sale import Sale
+from storefront.domain.sale import MOST_UNITS, Sale
 from storefront.services import overseeing
 from storefront.shop import Shop
 
@@ -49,11 +49,18 @@ def resume(shop: Shop, merchant: Account | None, sale_id: str, said: Said) -> Sa
 def restock(shop: Shop, merchant: Account | None, sale_id: str, units: int, said: Said) -> Sale:
     """Have a sale have so many units more, or less where ``units`` is negative.
 
-    Raises as ``pause``, TooFewFree where fewer are free than are to be taken out, and ChangeLost where units were taken
-    out under this key before, and given back because no record of it came.
+    Raises as ``pause``, TooManyUnits for more than a sale may have, TooFewFree where fewer are free than are to be
+    taken out, and ChangeLost where units were taken out under this key before, and given back because no record of it
+    came.
     """
+
+    def fits(sale: Sale) -> bool:
+        if sale.terms.num + units > MOST_UNITS:
+            raise TooManyUnits(most=MOST_UNITS)
+        return True
+
     if units >= 0:
-        return _changed(shop, merchant, sale_id, said, partial(Restocked, units=units))
+        return _changed(shop, merchant, sale_id, said, partial(Restocked, units=units), is_needed=fits)
     return _changed(shop, merchant, sale_id, said, partial(Withdrew, units=-units), withdraws=-units)
 
 

@@ -42,7 +42,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
         merchant=found["merchant"],
         merchant_name=found["merchant_name"],
         refunds=Refunds(due=int(found.get("refund_due", 0)), done=int(found.get("refunded", 0))),
-        waiting=int(found.get("waiting", 0)),
+        waiting=0 if found.get("called_off") == "1" else int(found.get("waiting", 0)),
         paused=found.get("paused") == "1",
         called_off=found.get("called_off") == "1",
     )

@@ -36,14 +36,13 @@ from wtforms.widgets import Select
 from storefront.domain import text
 from storefront.domain.account import Profile
 from storefront.domain.picture import Picture
-from storefront.domain.sale import Proof, Terms
+from storefront.domain.sale import MOST_UNITS, Proof, Terms
 from storefront.domain.zoned import Gap, gap_around, offsets_of_both
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import zones
 
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 LONGEST_BAN = 31 * 24 * 60  # minutes
-MOST_UNITS = 10_000_000
 MOST_MONEY = 10**12
 OLDEST = 10 * 366 * 86400
 AGES = [0, 3600, 86400, 3 * 86400, 7 * 86400, 30 * 86400]
@@ -143,7 +142,23 @@ class MomentField(WholeNumberField):
         return self.typed
 
 
-class ZoneSelectField(SelectField):
+class ChoiceField(SelectField):
+    """One of a few values. Whoever gives another is told which there are."""
+
+    def pre_validate(self, form: BaseForm) -> None:
+        """See WTForms."""
+        try:
+            super().pre_validate(form)
+        except ValueError:
+            raise ValidationError(self.told()) from None
+
+    def told(self) -> str:
+        """The sentence for who gave another."""
+        choices = ", ".join(str(choice.value) for choice in self.iter_choices())  # type: ignore[attr-defined]  # the stubs lack Choice
+        return str(gettext("Choose one of these: %(choices)s.", choices=choices))
+
+
+class ZoneSelectField(ChoiceField):
     """A time zone, by any of its names. The first of those offered where none is given."""
 
     def __init__(self, label: Any, **more: Any) -> None:
@@ -155,6 +170,10 @@ class ZoneSelectField(SelectField):
             validators=[Optional()],
             **more,
         )
+
+    def told(self) -> str:
+        """See ``ChoiceField``; there are hundreds."""
+        return str(gettext("Give a time zone by its name in the IANA database, such as Asia/Shanghai."))
 
     def settle(self, *moments: MomentField) -> None:
         """Have each ``datetime-local`` read in this zone."""
@@ -296,13 +315,13 @@ class SaleForm(ShopForm):
         _("Price"), optional(NumberRange(1, MOST_MONEY, _("The price must be between %(min)s and %(max)s.")))
     )
     amount = StringField(_("Price"), optional(at_most(40)))
-    currency = SelectField(
+    currency = ChoiceField(
         _("Currency"), choices=[(code, code) for code in CURRENCIES], default="CNY", validators=[Optional()]
     )
     limit = WholeNumberField(
         _("Limit per shopper"), optional(NumberRange(1, MOST_UNITS, _("The limit must be at least %(min)s.")))
     )
-    proof = SelectField(
+    proof = ChoiceField(
         _("Proof of work"),
         choices=[
             (Proof.OFF.value, _("From nobody")),

@@ -36,6 +36,7 @@ def of(look: Look, address: str) -> str:
         f"SUMMARY:{title}",
         f"DESCRIPTION:{where}",
         f"URL:{address}",
+        f"STATUS:{'CANCELLED' if look.sale.called_off else 'CONFIRMED'}",
         "TRANSP:TRANSPARENT",
         "BEGIN:VALARM",
         "ACTION:DISPLAY",

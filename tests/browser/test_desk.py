@@ -65,11 +65,11 @@ def test_units_are_changed_by_keyboard_alone(visitor: Visitor, shop: Shop, a_sal
     keys.fill(page.get_by_label("Units more or less"), "-6")
     keys.fill(page.get_by_label("Reason"), "Two fell off the shelf")
     keys.press(page.get_by_role("button", name="Change the number"))
-    expect(page.get_by_text("Only 5 units are free").first).to_be_visible()
+    expect(page.get_by_text("Free units: 5.").first).to_be_visible()
     expect(page.get_by_label("Reason")).to_have_value("Two fell off the shelf")
     keys.fill(page.get_by_label("Units more or less"), "-2")
     keys.press(page.get_by_role("button", name="Change the number"))
-    expect(page.get_by_text("2 units taken out")).to_be_visible()
+    expect(page.get_by_text("Units taken out: 2")).to_be_visible()
     found = shop.sales.get(sale.id)
     assert found
     assert (found.terms.num, found.units.left) == (3, 3)

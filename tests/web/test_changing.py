@@ -17,9 +17,10 @@ from storefront.domain.errors import (
     SaleCancelled,
     SalePaused,
     TooFewFree,
+    TooManyUnits,
 )
 from storefront.domain.ids import repeatable_order_id
-from storefront.domain.sale import Sale, Terms
+from storefront.domain.sale import MOST_UNITS, Sale, Terms
 from storefront.services import accounts, auditing, buying, changing, paying, selling, waiting
 from storefront.services.changing import Said
 from storefront.shop import Shop
@@ -127,14 +128,17 @@ def test_units_are_added_and_taken_out_but_never_below_what_is_sold(
     refused = desk.post(address, {"units": -3, "why": WHY})
     assert "2" in (refused.text if isinstance(desk, Person) else str(refused.json["free"]))
     assert refused.status == 409
-    assert refused.json.get("code") == TooFewFree.code or "units are free" in refused.text
+    assert refused.json.get("code") == TooFewFree.code or "Free units: 2." in refused.text
     assert now_of(shop, sale).terms.num == 5
     assert desk.post(address, {"units": -2, "why": WHY}).status == 200
     assert (now_of(shop, sale).terms.num, now_of(shop, sale).units.left) == (3, 0)
     assert desk.post(address, {"units": 4, "why": WHY}).status == 200
     assert (now_of(shop, sale).terms.num, now_of(shop, sale).units.left) == (7, 4)
+    too_many = desk.post(address, {"units": MOST_UNITS, "why": WHY})
+    assert too_many.status == 409
+    assert too_many.json.get("code") == TooManyUnits.code or f"{MOST_UNITS} units at most" in too_many.text
     history = told(desk, sale)
-    assert "4 units added" in history or [(one["what"], one.get("units")) for one in history] == [
+    assert "Units added: 4" in history or [(one["what"], one.get("units")) for one in history] == [
         ("restocked", 4), ("withdrawn", 2), ("opened", 5)
     ]  # fmt: skip
     assert not auditing.audit(shop, sale.id).findings[0].differences
