@@ -51,14 +51,19 @@ def _answers(shop: Shop, due: list[Due]) -> list[Record]:
         tasks[one.task].append(one)
     unpaid, freed, owed = tasks["expire"], tasks["check"], tasks["refund"]
     taken = shop.payments.charged([one.order for one in unpaid + freed])
-    charges = shop.orders.charges_of([one.order for one in owed])
-    for charge in charges.values():
-        shop.payments.refund(charge)
+    owing = shop.orders.owed([one.order for one in owed])
+    for charges in owing.values():
+        for charge in charges:
+            shop.payments.refund(charge)
     shop.orders.settle([one for one in freed if one.order not in taken])
     return [
         *[Released(at=now, sale=one.sale, order=one.order, epoch=one.epoch) for one in tasks["release"]],
         *shop.orders.requests_of([one.order for one in tasks["request"]]),
-        *[Refunded(at=now, sale=one.sale, order=one.order, charge=charges[one.order]) for one in owed],
+        *[
+            Refunded(at=now, sale=one.sale, order=one.order, charge=charge)
+            for one in owed
+            for charge in owing[one.order]
+        ],
         *[  # whoever charged died before recording it
             Paid(at=now, sale=one.sale, order=one.order, charge=taken[one.order])
             for one in unpaid + freed

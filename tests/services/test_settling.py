@@ -14,7 +14,8 @@ from storefront.domain.order import Order
 from storefront.domain.records import Paid, Released, Requested
 from storefront.domain.sale import Sale, Units
 from storefront.gateways.ledger import Ledger
-from storefront.services import buying, passwords, paying
+from storefront.services import auditing, buying, changing, passwords, paying
+from storefront.services.changing import Said
 from storefront.shop import Shop
 from tests.conftest import eventually, unique
 
@@ -129,6 +130,22 @@ def test_money_that_came_too_late_is_refunded(
     eventually(lambda: order_in(shop, purchase.order, "expired").refund == "done")
     assert shop.payments.charged([purchase.order]) == {}
     assert units_of(shop, sale).left == 1
+
+
+def test_a_second_charge_for_a_paid_order_goes_back_and_the_first_stays(
+    shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    sale, shopper = a_sale(), somebody()
+    order = buying.buy(shop, shopper, sale.product).order
+    first = paying.pay(shop, shopper, order).charge
+    for charge in ("second", "third", first, "second"):  # in any order, and again
+        shop.ledger.append(Paid(at=shop.memory.now_ms(), sale=sale.id, order=order, charge=charge))
+    found = eventually(lambda: (one := shop.orders.get(order)) and "third=done" in one.returns and one)
+    assert (found.state, found.charge, found.refund, found.returns) == ("paid", first, "done", "second=done third=done")
+    changing.cancel(shop, None, sale.id, Said("all money goes back"))
+    eventually(lambda: (one := shop.orders.get(order)) and f"{first}=done" in one.returns)
+    assert order_in(shop, order, "cancelled").refund == "done"
+    assert not auditing.audit(shop, sale.id).findings[0].differences
 
 
 def test_a_charge_whose_record_was_never_written_pays_the_order(
