@@ -17,6 +17,8 @@ from storefront import create_app
 from storefront.config import Config, from_environment
 from storefront.domain.account import Account, Profile
 from storefront.domain.sale import Sale, Terms
+from storefront.gateways.payments import Charge
+from storefront.gateways.sandbox import Sandbox
 from storefront.local.shop import LocalShop
 from storefront.services import accounts, selling
 from storefront.shop import Shop
@@ -54,6 +56,12 @@ def eventually(look: Callable[[], Any], timeout: float = 30) -> Any:
         assert time.monotonic() < deadline, f"not within {timeout} s; at last: {found!r}"
         time.sleep(0.02)
     return found
+
+
+def charged(shop: Shop, order: str, amount: int, currency: str = "CNY") -> Charge:
+    """Have the sandbox take money for an order, of which the shop doesn't know."""
+    assert isinstance(shop.payments, Sandbox)
+    return shop.payments.charge(order, amount, currency)
 
 
 def append_only_file(running: LocalShop) -> Path:

@@ -85,7 +85,7 @@ def test_a_paused_sale_sells_nothing_and_goes_on_where_it_was(
     assert desk.post(f"/dashboard/{sale.id}/pause", {"why": WHY}).status == 200
     with pytest.raises(SalePaused):
         buying.buy(shop, somebody(), sale.product)
-    assert paying.pay(shop, holder, order).state == "paid"
+    assert paying.pay(shop, holder, order).order.state == "paid"
     look = selling.look_at(shop, sale.product)
     assert (look.phase, look.sale.units.left) == ("paused", 4)
     assert desk.post(f"/dashboard/{sale.id}/pause", {"why": "again"}).status == 200  # it changes nothing
