@@ -9,11 +9,13 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from storefront.config import BadConfig, from_environment
 from storefront.domain.account import Account
 from storefront.domain.order import Order
 from storefront.domain.sale import Sale
 from storefront.gateways import standard_webhooks
 from storefront.gateways.sandbox import CHARGES, FAILED, REFUNDS, SUCCEEDED, Sandbox
+from storefront.local.shop import LocalShop
 from storefront.services import buying, paying
 from storefront.shop import Shop
 from tests.conftest import charged, eventually
@@ -211,3 +213,35 @@ def test_the_page_of_an_order_lets_its_form_lead_to_the_provider_alone(
         form_action = re.search(r"form-action ([^;]+);", policy)
         assert form_action is not None
         assert form_action[1] == wanted
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"PAYMENTS": "paypal"}, "STOREFRONT_PAYMENTS"),
+        ({"STRIPE_KEY": None}, "STOREFRONT_STRIPE_KEY"),
+        ({"STRIPE_KEY": "pk_live_Hidden"}, "STOREFRONT_STRIPE_KEY must begin with sk_"),
+        ({"STRIPE_WEBHOOK_SECRET": "Hidden"}, "STOREFRONT_STRIPE_WEBHOOK_SECRET must begin with whsec_"),
+        ({"STRIPE_API": "stripe.com"}, "STOREFRONT_STRIPE_API"),
+        ({"PAYMENT_WINDOW": "86400"}, "STOREFRONT_PAYMENT_WINDOW is 86400"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_of_payments_is_named_and_no_secret_told(
+    real_shop: LocalShop, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str | None], named: str
+) -> None:
+    good = {"PAYMENTS": "stripe", "STRIPE_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
+    for name, value in real_shop.env.items():
+        monkeypatch.setenv(name, value)
+    for name, given in {**good, **settings}.items():
+        monkeypatch.setenv(f"STOREFRONT_{name}", given or "")
+        if given is None:
+            monkeypatch.delenv(f"STOREFRONT_{name}")
+    with pytest.raises(BadConfig, match=named) as raised:
+        from_environment()
+    assert "Hidden" not in str(raised.value)
+    for name, value in good.items():
+        monkeypatch.setenv(f"STOREFRONT_{name}", value)
+    monkeypatch.setenv("STOREFRONT_PAYMENT_WINDOW", "3600")
+    monkeypatch.setenv("STOREFRONT_STRIPE_API", "")
+    assert from_environment().payments == "stripe"
