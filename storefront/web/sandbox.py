@@ -4,6 +4,8 @@ It stands for another company's page, so it knows nobody: whoever has its addres
 """
 
 import logging
+from contextvars import Context
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, current_app, url_for
@@ -65,11 +67,13 @@ def _shown(bill: Bill, declined: str) -> Any:
 
 
 def _tell(books: HostedSandbox, payment: str, kind: str) -> None:
-    """Send the shop a webhook: to this application, since nobody knows its address but who called it."""
+    """Send the shop a webhook: to this application, since nobody knows its address but who called it.
+
+    That request is another, so it may see nothing of this one.
+    """
     headers, body = books.webhook(payment, kind, shop().memory.now_ms() // 1000)
     address = url_for("webhooks.receive", provider=books.name)
-    answer = Client(current_app.wsgi_app, use_cookies=False).post(
-        address, data=body, headers=headers, content_type="application/json"
-    )
+    send = Client(current_app.wsgi_app, use_cookies=False).post
+    answer = Context().run(partial(send, address, data=body, headers=headers, content_type="application/json"))
     if answer.status_code != 200:
         log.warning("the sandbox's webhook was answered with %s", answer.status)

@@ -3,16 +3,14 @@
 import hashlib
 import hmac
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
 from flask import Flask
-from werkzeug.serving import make_server
 
 from storefront.config import Config
 from storefront.domain.account import Account
@@ -22,17 +20,16 @@ from storefront.gateways.payments import Bill, Charge, Notice, ProviderDown
 from storefront.gateways.stripe_checkout import StripeCheckout
 from storefront.services import buying
 from storefront.shop import Shop
-from tests.conftest import eventually
+from tests.conftest import STRIPE, Served, eventually
 from tests.faces import Program
 
-SECRET = "whsec_of_tests"
-SETTINGS: dict[str, Any] = {"payments": "stripe", "stripe_key": "sk_test_secret", "stripe_webhook_secret": SECRET}
+SECRET: str = STRIPE["stripe_webhook_secret"]
 CARD = {"number": "4242424242424242", "exp_month": "12", "exp_year": "2099", "cvc": "123"}
 
 
 @pytest.fixture
 def stripe(shop: Shop, config: Config, stripe_server: str) -> StripeCheckout:
-    return StripeCheckout(shop.memory.redis, replace(config, **SETTINGS, stripe_api=stripe_server))
+    return StripeCheckout(shop.memory.redis, replace(config, **STRIPE, stripe_api=stripe_server))
 
 
 def bill(order: str = "", **changes: Any) -> Bill:
@@ -52,7 +49,7 @@ def another_payment(server: str, order: str, amount: int = 1000) -> str:
     """A payment for the same order besides its session. Returns its id."""
 
     def call(path: str, **fields: Any) -> str:
-        made = requests.post(f"{server}/v1/{path}", data=fields, auth=("sk_test_secret", ""), timeout=10)
+        made = requests.post(f"{server}/v1/{path}", data=fields, auth=(STRIPE["stripe_key"], ""), timeout=10)
         assert made.status_code == 200, made.text
         return str(made.json()["id"])
 
@@ -63,7 +60,9 @@ def another_payment(server: str, order: str, amount: int = 1000) -> str:
     )
 
 
-def signed(event: dict[str, Any], at: float = 0, secret: str = SECRET) -> tuple[dict[str, str], bytes]:
+def signed(
+    event: dict[str, Any], at: float = 0, secret: str = STRIPE["stripe_webhook_secret"]
+) -> tuple[dict[str, str], bytes]:
     """Headers and body of a webhook as Stripe signs it."""
     body, sent = json.dumps(event).encode(), int(at or time.time())
     signature = hmac.new(secret.encode(), f"{sent}.".encode() + body, hashlib.sha256).hexdigest()
@@ -117,7 +116,7 @@ def test_a_stripe_that_is_away_answers_nothing_and_its_key_is_not_told(
 ) -> None:
     made = bill()
     stripe.start(made)
-    away = StripeCheckout(shop.memory.redis, replace(config, **SETTINGS, stripe_api="http://127.0.0.1:9"))
+    away = StripeCheckout(shop.memory.redis, replace(config, **STRIPE, stripe_api="http://127.0.0.1:9"))
     assert away.settle([made.order]) == away.verify([made.order]) == {}
     assert away.refund(["pi_x"]) == set()
     for asked in (lambda: away.start(bill()), lambda: away.look("pi_x")):
@@ -126,7 +125,7 @@ def test_a_stripe_that_is_away_answers_nothing_and_its_key_is_not_told(
         assert "sk_test" not in str(raised.value)
     assert "sk_test" not in caplog.text
     assert "APIConnectionError" in caplog.text
-    assert "sk_test" not in repr(replace(config, **SETTINGS))
+    assert "sk_test" not in repr(replace(config, **STRIPE))
 
 
 @pytest.mark.parametrize(
@@ -144,27 +143,16 @@ def test_webhooks_tell_of_sessions_and_intents_and_nothing_else(stripe: StripeCh
     assert stripe.read(*signed(event("charge.refunded", "ch_x")), 0) is None
 
 
-@pytest.fixture
-def served(app_with: Callable[..., Flask], stripe_server: str) -> Iterator[tuple[Flask, str]]:
-    """The application on Stripe, and its address."""
-    app = app_with(**SETTINGS, stripe_api=stripe_server, stripe_pages=stripe_server)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield app, f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def test_an_order_is_paid_by_stripes_own_webhook_and_a_second_payment_goes_back(
-    served: tuple[Flask, str], stripe_server: str, shop: Shop, somebody: Callable[..., Account],
+    on_stripe: Flask, served: Served, stripe_server: str, shop: Shop, somebody: Callable[..., Account],
     a_sale: Callable[..., Sale],
 ) -> None:  # fmt: skip
-    app, here = served
-    hook = {"url": f"{here}/webhooks/stripe", "secret": SECRET, "events": ["payment_intent.succeeded"]}
+    hook = {
+        "url": f"{served(on_stripe)}/webhooks/stripe", "secret": SECRET,
+        "events": ["payment_intent.succeeded"],
+    }  # fmt: skip
     assert requests.post(f"{stripe_server}/_config/webhooks/shop", json=hook, timeout=10).status_code == 200
-    account, program, sale = somebody(), Program(app), a_sale()
+    account, program, sale = somebody(), Program(on_stripe), a_sale()
     program.log_in(account.name)
     order = buying.buy(shop, account, sale.product).order
     buying.placed_order_of(shop, account, order)
@@ -180,6 +168,6 @@ def test_an_order_is_paid_by_stripes_own_webhook_and_a_second_payment_goes_back(
     assert found is not None
     assert (found.state, found.charge) == ("paid", first)
     wrong = another_payment(stripe_server, order, 5)  # goes back without a word in the ledger
-    payments = app.extensions["shop"].payments
+    payments = on_stripe.extensions["shop"].payments
     eventually(lambda: payments.look(wrong) == [])
     assert wrong not in shop.orders.get(order).returns  # type: ignore[union-attr]

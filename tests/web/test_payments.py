@@ -93,6 +93,7 @@ def test_people_and_programs_pay_on_the_providers_page_and_come_back(
     else:
         assert f'action="/orders/{order}/pay"' in left.text
         assert "Paid. Thank you!" in caller.post(page, {"action": "pay"}).text
+    assert shop.notices.is_known(f"msg_{SUCCEEDED}_{order}")  # its webhook, too, came through
     eventually(lambda: found(shop, order).state == "paid")
     assert caller.post(f"/orders/{order}/pay").status in (200, 409)
     assert (found(shop, order).charge, found(shop, order).returns) == (f"sandbox_{order}", "")

@@ -1,7 +1,7 @@
 """A Stripe for tests, as a process: localstripe on loopback, and what it lacks of that which the shop uses.
 
 Lacking in localstripe, and added here on its own objects: Checkout Sessions and their page, idempotency keys, the
-search for PaymentIntents, and the refusal of a second refund. Run as ``python -m tests.gateways.stripe_server PORT``.
+search for PaymentIntents, and the refusal of a second refund. Run as ``python -m tests.stripe_server PORT``.
 """
 
 import hashlib
