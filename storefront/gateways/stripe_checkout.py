@@ -34,10 +34,10 @@ KEPT = 3 * 86_400
 TIMEOUT = (3.0, 10.0)
 """Seconds for Stripe to take a connection, and to answer."""
 
-PATIENCE = 10.0
-"""Seconds for the questions of one sweep. What has no answer by then is asked again later."""
+PATIENCE = 5.0
+"""Seconds for the questions of one kind. What has no answer by then is asked again later: a sweep has more to do."""
 
-AT_ONCE = 8
+AT_ONCE = 16
 """Requests on their way at the same time. Stripe takes a hundred a second."""
 
 SEARCHED = 10

@@ -127,9 +127,8 @@ def pay(order_id: str) -> Any:
     """Pay an order."""
     asking = shopper()
     checked_nothing_else()
-    ways = paying.Ways(
-        url_for(".order", order_id=order_id, _external=True), url_for(".returned", order_id=order_id, _external=True)
-    )
+    here = show.order_address(order_id)
+    ways = paying.Ways(here, f"{here}/returned")
     begun = paying.pay(shop(), asking, order_id, ways, repeatable=bool(idempotency_key()))
     found = begun.order
     if begun.page:

@@ -18,7 +18,7 @@ from storefront.gateways.sandbox import CHARGES, FAILED, REFUNDS, SUCCEEDED, San
 from storefront.local.shop import LocalShop
 from storefront.services import buying, paying
 from storefront.shop import Shop
-from tests.conftest import charged, eventually
+from tests.conftest import STRIPE, charged, eventually
 from tests.faces import FACES, Face, Person, Program
 
 Buys = Callable[..., str]
@@ -191,9 +191,10 @@ def test_money_for_an_order_that_is_not_known_stays_where_it_is(
 
 @pytest.mark.parametrize("kind", FACES)
 def test_what_costs_nothing_is_confirmed_at_once_and_no_provider_hears_of_it(
-    kind: type[Face], app: Flask, hosted: Flask, shop: Shop, account: Account, buys: Buys
-) -> None:
-    for application in (app, hosted):
+    kind: type[Face], app: Flask, app_with: Callable[..., Flask], hosted: Flask, shop: Shop, account: Account,
+    buys: Buys,
+) -> None:  # fmt: skip
+    for application in (app, hosted, app_with(**STRIPE)):
         caller, order = kind(application), buys(price=None)
         caller.log_in(account.name)
         answer = caller.post(f"/orders/{order}/pay")
@@ -206,8 +207,7 @@ def test_what_costs_nothing_is_confirmed_at_once_and_no_provider_hears_of_it(
 def test_the_page_of_an_order_lets_its_form_lead_to_the_provider_alone(
     app_with: Callable[..., Flask], account: Account, buys: Buys
 ) -> None:
-    stripe = app_with(payments="stripe", stripe_key="sk_test_x", stripe_webhook_secret="whsec_x")
-    person, order = Person(stripe), buys()
+    person, order = Person(app_with(**STRIPE)), buys()
     person.log_in(account.name)
     for path, wanted in {f"/orders/{order}": "'self' https://checkout.stripe.com", "/orders": "'self'"}.items():
         policy = person.client.get(path, headers=person.headers).headers["Content-Security-Policy"]
