@@ -1,7 +1,6 @@
 """Signed webhooks by the specification of that name (standardwebhooks.com): HMAC-SHA-256 of id, time and raw body."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -31,14 +30,6 @@ def verified(secret: bytes, headers: Mapping[str, str], body: bytes, now: int) -
     if abs(now - int(sent)) > TOLERANCE:
         raise ValueError(f"it was signed {now - int(sent)} s ago")
     return message
-
-
-def key_of(secret: str) -> bytes:
-    """The bytes of a secret as people are given it: ``whsec_`` and base 64. Raises ValueError for anything else."""
-    try:
-        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error as fault:
-        raise ValueError("not base 64") from fault
 
 
 def _signature(secret: bytes, message: str, sent: str, body: bytes) -> str:
