@@ -3,7 +3,7 @@
 What is required has no default and stops the start with its name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -39,6 +39,11 @@ class Config:
     secure_cookies: bool = True
     password_memory: int = 64  # MiB a hash: RFC 9106, the second recommended option
     send_timeout: float = 2.0
+    payments: str = "sandbox"
+    stripe_key: str = field(default="", repr=False)
+    stripe_webhook_secret: str = field(default="", repr=False)
+    stripe_api: str = ""
+    stripe_pages: str = "https://checkout.stripe.com"
     gate: bool = True
     pin: bool = False
     proxies: int = 0
@@ -109,6 +114,31 @@ def _folder(given: str) -> str:
     return given
 
 
+PROVIDERS = ("sandbox", "sandbox-hosted", "stripe")
+
+STRIPE_LONGEST = 23 * 3600
+"""Seconds of a payment window, at most: Stripe's pages are open for half an hour longer, and for a day at most."""
+
+
+def _payments(env: FileAwareEnv, window: int) -> dict[str, str]:
+    """The settings of the payment provider."""
+    chosen = {"payments": env.str("PAYMENTS", Config.payments, validate=validate.OneOf(PROVIDERS))}
+    if chosen["payments"] != "stripe":
+        return chosen
+    for name, beginnings in {"STRIPE_KEY": ("sk_", "rk_"), "STRIPE_WEBHOOK_SECRET": ("whsec_",)}.items():
+        chosen[name.lower()] = env.str(name)
+        if not chosen[name.lower()].startswith(beginnings):
+            either = " or ".join(beginnings)
+            raise BadConfig(f"STOREFRONT_{name} must begin with {either}; Stripe's dashboard shows it.")
+    for name, default in {"STRIPE_API": Config.stripe_api, "STRIPE_PAGES": Config.stripe_pages}.items():
+        chosen[name.lower()] = given = env.str(name, default).rstrip("/")
+        if given and not given.startswith(("http://", "https://")):
+            raise BadConfig(f"STOREFRONT_{name} is “{given}”; it must begin with https:// or http://")
+    if window > STRIPE_LONGEST:
+        raise BadConfig(f"STOREFRONT_PAYMENT_WINDOW is {window}; with Stripe it can be {STRIPE_LONGEST} at most.")
+    return chosen
+
+
 def other_database(url: str, number: int) -> str:
     """The address of another database of the Redis at ``url``, which may be any that ``stores/connection.py`` knows."""
     address, _, query = url.partition("?")
@@ -135,6 +165,7 @@ def from_environment() -> Config:
             raise BadConfig(f"STOREFRONT_SECRET {flaw}. Set it to random text, for example from: openssl rand -hex 32")
         redis_url = _redis_url(env.str("REDIS_URL"))
         positive = validate.Range(min=1)
+        payment_window = env.int("PAYMENT_WINDOW", Config.payment_window, validate=positive)
         return Config(
             secret=secret,
             redis_url=redis_url,
@@ -146,7 +177,8 @@ def from_environment() -> Config:
             partitions=env.int("PARTITIONS", Config.partitions, validate=positive),
             replication=env.int("REPLICATION", Config.replication, validate=positive),
             replicas=env.int("REPLICAS", Config.replicas, validate=validate.Range(min=0)),
-            payment_window=env.int("PAYMENT_WINDOW", Config.payment_window, validate=positive),
+            payment_window=payment_window,
+            **_payments(env, payment_window),
             offer_window=env.int("OFFER_WINDOW", Config.offer_window, validate=positive),
             sales_open_to=env.str(
                 "SALES_OPEN_TO", Config.sales_open_to, validate=validate.OneOf(["merchants", "anyone"])

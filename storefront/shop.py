@@ -6,7 +6,8 @@ from storefront.domain.errors import Recovering
 from storefront.domain.records import Requested
 from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Ledger
-from storefront.gateways.payments import PaymentProvider, Sandbox
+from storefront.gateways.payments import PaymentProvider
+from storefront.gateways.sandbox import HostedSandbox, Sandbox
 from storefront.gateways.together import Together
 from storefront.stores.accounts import Accounts
 from storefront.stores.bans import BanList
@@ -14,6 +15,7 @@ from storefront.stores.changes import Changes
 from storefront.stores.drafts import Drafts
 from storefront.stores.glances import Glances
 from storefront.stores.memory import Memory
+from storefront.stores.notices import Notices
 from storefront.stores.orders import Orders
 from storefront.stores.pictures import Awaited, Pictures
 from storefront.stores.positions import Positions
@@ -44,6 +46,7 @@ class Shop:
         self.waitlist = Waitlist(self.memory)
         self.changes = Changes(self.memory)
         self.proofs = Proofs(self.memory)
+        self.notices = Notices(self.memory)
         self.pictures = Pictures(config.pictures)
         self.drafts = Drafts(config.pictures)
         self.awaited = Awaited(self.memory)
@@ -53,7 +56,7 @@ class Shop:
         )
         self.requests: Together[Requested, bool] = Together(config.doubt_ms / 1000)
         self.ends = LedgerEnds(self.ledger)
-        self.payments: PaymentProvider = Sandbox(self.memory.redis)
+        self.payments = _provider(config, self.memory)
 
     def is_open(self) -> bool:
         """Whether the shop's memory is whole: every partition of the ledger is applied under the epoch in force."""
@@ -70,3 +73,13 @@ class Shop:
         self.ledger.close()
         self.snapshots.close()
         self.memory.redis.close()
+
+
+def _provider(config: Config, memory: Memory) -> PaymentProvider:
+    if config.payments == "stripe":
+        # its library takes half a second and 30 MB, which the sandbox does without
+        from storefront.gateways.stripe_checkout import StripeCheckout  # noqa: PLC0415 - see above
+
+        return StripeCheckout(memory.redis, config)
+    kind = HostedSandbox if config.payments == "sandbox-hosted" else Sandbox
+    return kind(memory.redis, config.secret)

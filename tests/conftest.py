@@ -4,19 +4,25 @@ import itertools
 import os
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.serving import make_server
 
 from storefront import create_app
 from storefront.config import Config, from_environment
 from storefront.domain.account import Account, Profile
 from storefront.domain.sale import Sale, Terms
+from storefront.gateways.payments import Charge
+from storefront.gateways.sandbox import Sandbox
+from storefront.local.embedded import free_port
 from storefront.local.shop import LocalShop
 from storefront.services import accounts, selling
 from storefront.shop import Shop
@@ -34,6 +40,15 @@ SETTINGS = {
     "STOREFRONT_BANS_ADDRESS": "",
 }
 """Cheap passwords, no limits and no bans: a test that is about one of them sets its own."""
+
+STRIPE: dict[str, Any] = {
+    "payments": "stripe",
+    "stripe_key": "sk_test_secret",
+    "stripe_webhook_secret": "whsec_of_tests",
+}
+"""Settings of a shop on the Stripe of ``stripe_server``."""
+
+Served = Callable[[Flask], str]
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -54,6 +69,12 @@ def eventually(look: Callable[[], Any], timeout: float = 30) -> Any:
         assert time.monotonic() < deadline, f"not within {timeout} s; at last: {found!r}"
         time.sleep(0.02)
     return found
+
+
+def charged(shop: Shop, order: str, amount: int, currency: str = "CNY") -> Charge:
+    """Have the sandbox take money for an order, of which the shop doesn't know."""
+    assert isinstance(shop.payments, Sandbox)
+    return shop.payments.charge(order, amount, currency)
 
 
 def append_only_file(running: LocalShop) -> Path:
@@ -131,6 +152,42 @@ def app_with(config: Config, shop: Shop) -> Iterator[Callable[..., Flask]]:
     yield make
     for app in made:
         app.extensions["shop"].close()
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """Puts an application of this process on the network, and returns its address."""
+    servers = []
+
+    def serve(app: Flask) -> str:
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        servers.append((server, thread))
+        return f"http://127.0.0.1:{server.port}"
+
+    yield serve
+    for server, thread in servers:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def stripe_server(real_shop: LocalShop) -> Iterator[str]:
+    """The address of a Stripe for tests (``stripe_server.py``), which ends with the shop."""
+    port = free_port()
+    process = real_shop.companion("stripe", [sys.executable, "-m", "tests.stripe_server", str(port)])
+    process.start()
+    process.wait_ready()
+    yield f"http://127.0.0.1:{port}"
+    process.stop()
+
+
+@pytest.fixture
+def on_stripe(app_with: Callable[..., Flask], stripe_server: str) -> Flask:
+    """The application with that Stripe as its payment provider. The running shop's sweep has the sandbox."""
+    return app_with(**STRIPE, stripe_api=stripe_server, stripe_pages=stripe_server)
 
 
 @pytest.fixture(params=FACES, ids=lambda face: face.__name__.lower())

@@ -71,6 +71,13 @@ class ComeBack(Refused):
 # The request itself
 
 
+class BadSignature(Malformed):
+    """A webhook isn't the payment provider's, or was sent too long ago."""
+
+    code = "bad_signature"
+    sentence = N_("The signature is missing, wrong, or too old.")
+
+
 class NotJson(Malformed):
     """The body claims to be JSON and isn't."""
 
@@ -447,6 +454,13 @@ class Overloaded(ComeBack):
 
     code = "overloaded"
     sentence = N_("The shop is very busy. Please look again in a few seconds.")
+
+
+class PaymentDown(ComeBack):
+    """The payment provider doesn't answer, or doesn't do what it is asked."""
+
+    code = "payment_unavailable"
+    sentence = N_("The payment provider does not answer. Please try again in a few seconds.")
 
 
 class Banned(Refused):

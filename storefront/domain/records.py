@@ -250,7 +250,7 @@ class Paid(OrderRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class Refunded(OrderRecord):
-    """The provider gave back money that came too late."""
+    """The provider gave back a charge that was due back."""
 
     charge: str
 
@@ -271,7 +271,15 @@ class Restored(OrderRecord):
     pay_by: int
     charge: str
     paid_at: int
-    refund: str
+    refund: str = ""
+    """Of records from before ``returns``, when an order had one charge that could go back."""
+    returns: str = ""
+    """See ``Order.returns``."""
+
+    @property
+    def all_returns(self) -> str:
+        """``returns``, of older records too."""
+        return self.returns or (f"{self.charge}={self.refund}" if self.refund else "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from storefront.domain import records
-from storefront.domain.order import OrderState
+from storefront.domain.order import OrderState, read_returns, refund_of, written_returns
 from storefront.domain.records import Record
 from storefront.domain.sale import Refunds, Units
 
@@ -23,7 +23,13 @@ class ReplayedOrder:
     state: OrderState | None = None
     shopper: str = ""
     charge: str = ""
-    refund: str = ""
+    returns: str = ""
+    """See ``order.Order``."""
+
+    @property
+    def refund(self) -> str:
+        """See ``order.Order``."""
+        return refund_of(self.returns)
 
 
 @dataclass
@@ -89,11 +95,15 @@ class ReplayedSale:
         """Whether a shopper holds less than they may."""
         return self._live[shopper] < self.opened.limit
 
-    def set_refund(self, order: ReplayedOrder, refund: str) -> None:
-        """Note where the money of an order stands that came too late."""
+    def set_returns(self, order: ReplayedOrder, returns: str) -> None:
+        """Note which charges of an order go back, and which did."""
         self._refunds[order.refund] -= 1
-        self._refunds[refund] += 1
-        order.refund = refund
+        order.returns = returns
+        self._refunds[order.refund] += 1
+
+    def set_return(self, order: ReplayedOrder, charge: str, state: str) -> None:
+        """Have a charge of an order be "due" back, or given back and "done"."""
+        self.set_returns(order, written_returns(read_returns(order.returns) | {charge: state}))
 
 
 class Replay:
@@ -200,8 +210,8 @@ class Replay:
                 sale.bring(known, OrderState.EXPIRED)
             case records.Paid():
                 _pay(sale, sale.order(record.order), record.charge)
-            case records.Refunded() if known and known.refund == "due":
-                sale.set_refund(known, "done")
+            case records.Refunded() if known and read_returns(known.returns).get(record.charge) == "due":
+                sale.set_return(known, record.charge, "done")
             case records.Restored() if record.epoch == self.signed:
                 _restore(sale, record)
 
@@ -222,8 +232,8 @@ def _place(sale: ReplayedSale, record: records.Requested) -> None:
 
 
 def _revoke(sale: ReplayedSale, order: ReplayedOrder) -> None:
-    if order.state is OrderState.PAID and order.charge not in ("", "free"):
-        sale.set_refund(order, "due")
+    if order.state is OrderState.PAID and order.charge not in {"", "free", *read_returns(order.returns)}:
+        sale.set_return(order, order.charge, "due")
     sale.bring(order, OrderState.CANCELLED)
 
 
@@ -237,12 +247,14 @@ def _withdraw(sale: ReplayedSale, record: records.Withdrew) -> bool:
 
 
 def _pay(sale: ReplayedSale, order: ReplayedOrder, charge: str) -> None:
+    if charge in read_returns(order.returns):
+        return
     if order.state is OrderState.PENDING:
         order.charge = charge
         sale.bring(order, OrderState.PAID)
     elif charge not in (order.charge, "free"):
-        order.charge = charge
-        sale.set_refund(order, "due")
+        order.charge = order.charge or charge
+        sale.set_return(order, charge, "due")
 
 
 def _restore(sale: ReplayedSale, record: records.Restored) -> None:
@@ -251,4 +263,4 @@ def _restore(sale: ReplayedSale, record: records.Restored) -> None:
         return
     sale.bring(order, state, record.shopper)
     order.charge = record.charge
-    sale.set_refund(order, record.refund)
+    sale.set_returns(order, record.all_returns)

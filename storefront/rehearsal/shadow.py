@@ -135,7 +135,9 @@ def _begun(config: Config, size: Size, shoppers: int, screen: Screen, left: Say)
         prefix = f"{config.topic_prefix}{NAME}{run}-"
         held.enter_context(_topics(config, prefix, left))
         shadowed = held.enter_context(_databases(config, mark, shoppers, left))
-        shadowed = replace(shadowed, topic_prefix=prefix, secret=secrets.token_hex(32), pictures=str(folder))
+        shadowed = replace(
+            shadowed, topic_prefix=prefix, secret=secrets.token_hex(32), pictures=str(folder), payments="sandbox"
+        )
         local = LocalShop(
             folder / "shop", web_processes=size.web, env=_environment(shadowed),
             workers=size.workers, only=("orders", "expiry", "web"),
@@ -164,6 +166,7 @@ def _environment(shadowed: Config) -> dict[str, str]:
         settings.PIN: "1" if shadowed.pin else "0",
         settings.SALES_OPEN_TO: shadowed.sales_open_to,
         "STOREFRONT_PROXIES": "0",  # nobody stands in front of it
+        "STOREFRONT_PAYMENTS": "sandbox",  # no real money, and no strain on who moves it
     }
     given = settings.of_shop(os.environ)
     return {name: value for name, value in given.items() if name.removesuffix("_FILE") not in own} | own

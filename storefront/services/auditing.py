@@ -233,7 +233,7 @@ def _order_flaw(order: str, shopper: str, seen: Seen, sale: ReplayedSale | None)
 
 
 def _detail_flaw(order: str, shopper: str, seen: Seen, told: ReplayedOrder) -> str | None:
-    for what in ("charge", "refund", "shopper"):
+    for what in ("charge", "refund", "returns", "shopper"):
         here, there = getattr(seen, what), getattr(told, what)
         if here != there and (there or what != "shopper"):  # a tombstone in the ledger names nobody
             return f"order {order} has “{here}” as its {what} in Redis, “{there}” in the ledger"

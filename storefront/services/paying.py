@@ -1,5 +1,8 @@
 """Paying for an order, or cancelling it. The ledger's order decides; money that came too late is refunded."""
 
+import logging
+from dataclasses import dataclass
+
 from storefront.domain import records
 from storefront.domain.account import Account
 from storefront.domain.errors import (
@@ -9,12 +12,17 @@ from storefront.domain.errors import (
     LedgerDown,
     NoSuchOrder,
     Overloaded,
+    PaymentDown,
     Recovering,
     SaleCancelled,
 )
-from storefront.domain.order import LOST, Order, OrderState
+from storefront.domain.order import LOST, PLACING, Order, OrderState
+from storefront.gateways.payments import Bill, ProviderDown
 from storefront.services.buying import order_of, placed_order_of
+from storefront.services.receiving import judge
 from storefront.shop import Shop
+
+log = logging.getLogger(__name__)
 
 APPLY_TIMEOUT = 5.0
 """Seconds to wait for the order worker to apply a change."""
@@ -23,16 +31,34 @@ FREE = "free"
 """The charge of an order that costs nothing."""
 
 
-def pay(shop: Shop, shopper: Account, order_id: str, *, repeatable: bool = False) -> Order:
-    """Pay an order. Raises NoSuchOrder, AlreadyPaid, Expired, Cancelled, SaleCancelled, Recovering, Overloaded.
+@dataclass(frozen=True)
+class Payment:
+    """A payment that was begun: the order, which is paid, or else the provider's page on which it is to be paid."""
 
-    The charge is known by its order: whoever repeats this charges once, and hears the same answer again if they asked
+    order: Order
+    page: str = ""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The way to an order's page, and the one back from the provider's: addresses."""
+
+    page: str = ""
+    back: str = ""
+
+
+def pay(shop: Shop, shopper: Account, order_id: str, ways: Ways = Ways(), *, repeatable: bool = False) -> Payment:
+    """Pay an order, or begin to.
+
+    Raises NoSuchOrder, AlreadyPaid, Expired, Cancelled, SaleCancelled, PaymentDown, Recovering, Overloaded.
+
+    The payment is known by its order: whoever repeats this charges once, and hears the same answer again if they asked
     for it to be ``repeatable``. If this process dies between the charge and its record, the sweep finds the charge
-    before it lets the order expire.
+    before it lets the order expire. What costs nothing is paid at once; no provider hears of it.
     """
     order = placed_order_of(shop, shopper, order_id)
     if repeatable and order.state is OrderState.PAID:
-        return order
+        return Payment(order)
     _require_unpaid(order)
     now = shop.memory.now_ms()
     if now >= order.pay_by:
@@ -40,11 +66,34 @@ def pay(shop: Shop, shopper: Account, order_id: str, *, repeatable: bool = False
     sale = shop.sales.get(order.sale)
     if sale and sale.called_off:  # the money would merely have to be returned
         raise SaleCancelled
-    charge = shop.payments.charge(order.id, order.amount, order.currency).id if order.amount else FREE
+    charge = FREE
+    if order.amount:
+        bill = Bill(order.id, order.product, order.amount, order.currency, order.pay_by, ways.page, ways.back)
+        try:
+            started = shop.payments.start(bill)
+        except ProviderDown as fault:
+            log.warning("no payment was begun for order %s: %s", order.id, fault)
+            raise PaymentDown from fault
+        if started.charge is None:
+            return Payment(order, started.page)
+        charge = started.charge.id
     order = _recorded(shop, shopper, records.Paid(at=now, sale=order.sale, order=order.id, charge=charge))
     if order.state is not OrderState.PAID:
         _require_unpaid(order)
         raise Overloaded  # recorded, but not applied: the ledger may have been cut meanwhile
+    return Payment(order)
+
+
+def returned(shop: Shop, shopper: Account, order_id: str) -> Order:
+    """The shopper comes back from the provider's page: the order, once it was seen what they did there.
+
+    Raises NoSuchOrder, Recovering. If the provider doesn't answer, its webhook or the sweep will tell.
+    """
+    order = order_of(shop, shopper, order_id)
+    if order.amount and order.state not in PLACING:
+        charges = shop.payments.verify([order_id]).get(order_id, [])
+        for record in judge(shop, charges).records:
+            order = _recorded(shop, shopper, record)
     return order
 
 

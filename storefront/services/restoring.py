@@ -103,6 +103,7 @@ def _orders_again(shop: Shop, sales: Iterable[Sale], epoch: str) -> list[records
                     charge=fields.get("charge", ""),
                     paid_at=int(fields.get("paid_at", 0)),
                     refund=fields.get("refund", ""),
+                    returns=fields.get("returns", ""),
                 )
             )
     return again

@@ -5,9 +5,11 @@ It writes records about what is due; applying them is the order worker's part.
 
 import logging
 from collections import Counter, defaultdict
+from itertools import chain
 
 from storefront.domain.ids import new_order_id
-from storefront.domain.records import Expired, Paid, Record, Refunded, Released, Requested, Revoked, Withdrawn
+from storefront.domain.records import Expired, Record, Refunded, Released, Requested, Revoked, Withdrawn
+from storefront.services import receiving
 from storefront.shop import Shop
 from storefront.stores.census import pieces
 from storefront.stores.orders import Due
@@ -44,28 +46,31 @@ def _answers(shop: Shop, due: list[Due]) -> list[Record]:
     """The records that what is ``due`` calls for. Late money goes back; what needs no record is settled.
 
     Redis and the provider are asked about the whole row at once: a round trip for each order is too slow for thousands.
+    What the provider couldn't be asked about now is looked at again later. Before an order expires, its payment ends.
     """
     now = shop.memory.now_ms()
     tasks: defaultdict[str, list[Due]] = defaultdict(list)
     for one in due:
         tasks[one.task].append(one)
     unpaid, freed, owed = tasks["expire"], tasks["check"], tasks["refund"]
-    taken = shop.payments.charged([one.order for one in unpaid + freed])
-    charges = shop.orders.charges_of([one.order for one in owed])
-    for charge in charges.values():
-        shop.payments.refund(charge)
-    shop.orders.settle([one for one in freed if one.order not in taken])
+    found = shop.payments.settle([one.order for one in unpaid + freed])
+    paid, unclear = receiving.judge(shop, chain.from_iterable(found.values()))
+    without_money = found.keys() - unclear - {record.order for record in paid}
+    owing = shop.orders.owed([one.order for one in owed])
+    returned = shop.payments.refund(list(chain.from_iterable(owing.values())))
+    shop.orders.settle([one for one in freed if one.order in without_money])
     return [
         *[Released(at=now, sale=one.sale, order=one.order, epoch=one.epoch) for one in tasks["release"]],
         *shop.orders.requests_of([one.order for one in tasks["request"]]),
-        *[Refunded(at=now, sale=one.sale, order=one.order, charge=charges[one.order]) for one in owed],
-        *[  # whoever charged died before recording it
-            Paid(at=now, sale=one.sale, order=one.order, charge=taken[one.order])
-            for one in unpaid + freed
-            if one.order in taken
+        *[
+            Refunded(at=now, sale=one.sale, order=one.order, charge=charge)
+            for one in owed
+            for charge in owing[one.order]
+            if charge in returned
         ],
+        *paid,  # whoever charged died before recording it, or nobody told
         *[Revoked(at=now, sale=one.sale, order=one.order) for one in tasks["revoke"]],
-        *[Expired(at=now, sale=one.sale, order=one.order) for one in unpaid if one.order not in taken],
+        *[Expired(at=now, sale=one.sale, order=one.order) for one in unpaid if one.order in without_money],
     ]
 
 

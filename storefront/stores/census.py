@@ -23,6 +23,7 @@ class Seen:
     shopper: str
     charge: str
     refund: str
+    returns: str
     held: bool
 
 
@@ -55,12 +56,12 @@ class Census:
         for piece in pieces(asked):
             pipeline = self._memory.redis.pipeline(transaction=False)
             for sale, order, shopper in piece:
-                pipeline.hmget(keys.order(order), ["state", "sale", "shopper", "charge", "refund"])
+                pipeline.hmget(keys.order(order), ["state", "sale", "shopper", "charge", "refund", "returns"])
                 pipeline.hget(keys.buyers(sale), shopper)
             answers: Iterator[Any] = iter(pipeline.execute())
             for (_, order, _), fields, held in zip(piece, answers, answers, strict=True):
-                state, of_sale, of_shopper, charge, refund = (one or "" for one in fields)
-                found.append(Seen(state, of_sale, of_shopper, charge, refund, order in (held or "").split()))
+                state, of_sale, of_shopper, charge, refund, returns = (one or "" for one in fields)
+                found.append(Seen(state, of_sale, of_shopper, charge, refund, returns, order in (held or "").split()))
         return found
 
     def buyers(self, sale: str) -> Iterator[list[tuple[str, str]]]:

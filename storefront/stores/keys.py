@@ -153,6 +153,11 @@ def proof(proof_id: str) -> str:
     return f"proof:{proof_id}"
 
 
+def notice(notice_id: str) -> str:
+    """String with expiry: a webhook of the payment provider that was taken in."""
+    return f"notice:{notice_id}"
+
+
 def ticket(purpose: str) -> str:
     """String with expiry: the one open ticket for a purpose, in place of a proof of work."""
     return f"ticket:{purpose}"

@@ -17,7 +17,7 @@ from storefront.domain.errors import (
     SalePaused,
     SoldOut,
 )
-from storefront.domain.order import Order, OrderState
+from storefront.domain.order import Order, OrderState, read_returns
 from storefront.domain.records import (
     Cancelled,
     Expired,
@@ -92,6 +92,7 @@ def order_from(order_id: str, found: dict[str, str]) -> Order | None:
         currency=found["currency"],
         charge=found.get("charge", ""),
         refund=found.get("refund", ""),
+        returns=found.get("returns", ""),
         paid_at=int(found.get("paid_at", 0)),
     )
 
@@ -138,11 +139,11 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
                 [sale, buyers, order, agenda, keys.sale_orders(record.sale), keys.sale_payments(record.sale)],
                 [
                     *guard, signed, record.epoch, record.order, *facts,
-                    record.charge, record.refund, LAST_CHECK_MS, record.paid_at,
+                    record.charge, record.all_returns, LAST_CHECK_MS, record.paid_at,
                 ],
             )  # fmt: skip
         case Refunded():
-            return "apply_refunded", [sale, order, agenda], [*guard, record.order]
+            return "apply_refunded", [sale, order, agenda], [*guard, record.order, record.charge]
         case _:
             raise ValueError(f"no effect is known for {record}")
 
@@ -308,12 +309,15 @@ class Orders:
             pipeline.zcard(keys.agenda(sale))
         return sum(pipeline.execute()) if sales else 0
 
-    def charges_of(self, orders: list[str]) -> dict[str, str]:
-        """Order → the charge with which it was paid, empty if there is none."""
+    def owed(self, orders: list[str]) -> dict[str, list[str]]:
+        """Order → its charges that are due back."""
         pipeline = self._memory.redis.pipeline(transaction=False)
         for order in orders:
-            pipeline.hget(keys.order(order), "charge")
-        return {order: charge or "" for order, charge in zip(orders, pipeline.execute(), strict=True)}
+            pipeline.hget(keys.order(order), "returns")
+        return {
+            order: [charge for charge, state in read_returns(returns or "").items() if state == "due"]
+            for order, returns in zip(orders, pipeline.execute(), strict=True)
+        }
 
     def requests_of(self, orders: list[str]) -> list[Requested]:
         """The requests with which those of ``orders`` were made that are reservations and still stand."""

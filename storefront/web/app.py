@@ -25,10 +25,12 @@ from storefront.web import (
     policing,
     proving,
     proxies,
+    sandbox,
     selling,
     show,
     waiting,
     watching,
+    webhooks,
     who,
 )
 
@@ -75,6 +77,8 @@ def create_app(config: Config) -> Flask:
         drafting.bp,
         watching.bp,
         buying.bp,
+        sandbox.bp,
+        webhooks.bp,
         proving.bp,
         waiting.bp,
         overseeing.bp,

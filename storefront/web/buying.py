@@ -1,14 +1,26 @@
 """The buy button, and a shopper's orders: look, pay, cancel."""
 
 from typing import Any
+from urllib.parse import urljoin
 
 from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext
 
 from storefront.domain.errors import AllHeld, Ended, Malformed, NotStarted, Refused, SaleCancelled, SalePaused, SoldOut
+from storefront.domain.order import OrderState
 from storefront.services import buying, paying
 from storefront.web import show
-from storefront.web.faces import InvalidForm, go_back_to, is_program, json_reply, reply, say, shop, submitted
+from storefront.web.faces import (
+    InvalidForm,
+    go_back_to,
+    is_program,
+    json_reply,
+    reply,
+    say,
+    send_forms_to,
+    shop,
+    submitted,
+)
 from storefront.web.forms import EmptyForm
 from storefront.web.limits import by_account, is_allowed, is_nobody, limiter
 from storefront.web.proving import asking_for_proof, given_proof
@@ -101,8 +113,12 @@ def orders() -> Any:
 def order(order_id: str) -> Any:
     """One order. Paid, it is a receipt."""
     found = buying.order_of(shop(), shopper(), order_id)
-    sale = shop().sales.get(found.sale)
-    return reply(show.order_for_programs(found), page="order.html", order=found, sale=sale, now=show.now())
+    sale, elsewhere = shop().sales.get(found.sale), shop().payments.pages
+    send_forms_to(elsewhere)
+    return reply(
+        show.order_for_programs(found), page="order.html", order=found, sale=sale, now=show.now(), elsewhere=elsewhere,
+        awaited="awaited" in request.args,
+    )  # fmt: skip
 
 
 @bp.post("/orders/<order_id>/pay")
@@ -111,9 +127,28 @@ def pay(order_id: str) -> Any:
     """Pay an order."""
     asking = shopper()
     checked_nothing_else()
-    found = paying.pay(shop(), asking, order_id, repeatable=bool(idempotency_key()))
+    here = show.order_address(order_id)
+    ways = paying.Ways(here, f"{here}/returned")
+    begun = paying.pay(shop(), asking, order_id, ways, repeatable=bool(idempotency_key()))
+    found = begun.order
+    if begun.page:
+        page = urljoin(request.url_root, begun.page)
+        return reply({**show.order_for_programs(found), "payment": page}, then=page)
     say(gettext("Paid. Thank you!") if found.amount else gettext("Confirmed. Thank you!"))
     return reply(show.order_for_programs(found), then=url_for(".order", order_id=order_id))
+
+
+@bp.get("/orders/<order_id>/returned")
+@limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
+def returned(order_id: str) -> Any:
+    """A shopper comes back from the payment provider's page."""
+    found = paying.returned(shop(), shopper(), order_id)
+    if found.state is OrderState.PAID:
+        say(gettext("Paid. Thank you!"))
+    elif found.state is OrderState.PENDING:
+        say(gettext("Your payment is not confirmed yet. This page shows it as soon as it is."))
+    awaited = 1 if found.state is OrderState.PENDING else None
+    return reply(show.order_for_programs(found), then=url_for(".order", order_id=order_id, awaited=awaited))
 
 
 @bp.post("/orders/<order_id>/cancel")

@@ -47,10 +47,11 @@ STATUS: dict[type[errors.Refused], int] = {
 }
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; manifest-src 'self'; img-src 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; manifest-src 'self'; form-action 'self'%s; img-src 'self'%s"
 )
-"""Content-Security-Policy: nothing from elsewhere."""
+"""Content-Security-Policy: nothing from elsewhere, but for other hosts to which forms may lead, and from which pictures
+may come."""
 
 GUARDED = (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"))
 
@@ -410,6 +411,11 @@ def pictures_from_anywhere() -> None:
     g.pictures_from = " http: https:"
 
 
+def send_forms_to(host: str) -> None:
+    """Let a form of the page that answers this request lead to another host, if one is named."""
+    g.forms_to = f" {host}" if host else ""
+
+
 def is_public(response: Response) -> bool:
     """Whether the answer is the same for everybody."""
     return "public" in response.headers.get("Cache-Control", "")
@@ -420,7 +426,7 @@ def _add_headers(response: Response) -> Response:
         response.headers["Vary"] = "Accept, Accept-Language, Authorization, Cookie"
         response.headers.setdefault("Cache-Control", "private, no-cache")
     response.headers.extend(GUARDED)
-    response.headers["Content-Security-Policy"] = POLICY + g.get("pictures_from", "")
+    response.headers["Content-Security-Policy"] = POLICY % (g.get("forms_to", ""), g.get("pictures_from", ""))
     return response
 
 

@@ -53,8 +53,8 @@ def visitor(browser: Browser, real_shop: LocalShop) -> Iterator[Visitor]:
 
     def make(*, script: bool = True, width: int = 1280, language: str = "en", **more: Any) -> Page:
         context = browser.new_context(
-            base_url=real_shop.url, java_script_enabled=script, locale=LOCALES[language],
-            viewport={"width": width, "height": 800}, **{"timezone_id": "Asia/Shanghai", **more},
+            java_script_enabled=script, locale=LOCALES[language], viewport={"width": width, "height": 800},
+            **{"base_url": real_shop.url, "timezone_id": "Asia/Shanghai", **more},
         )  # fmt: skip
         context.set_default_timeout(15_000)
         context.on("weberror", lambda fault: faults.append(str(fault.error)))

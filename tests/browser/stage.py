@@ -23,7 +23,7 @@ from storefront.services import accounts, buying, paying, proving, selling, wait
 from storefront.services.changing import Said
 from storefront.shop import Shop
 from storefront.stores import keys
-from tests.conftest import SETTINGS, config_of, eventually
+from tests.conftest import SETTINGS, charged, config_of, eventually
 
 HOUR = 3600
 PASSWORD = "secret123"
@@ -104,7 +104,7 @@ class Stage:
             eventually(lambda: self.state_of(order) == "expired")
         if then == "refunded":
             found = buying.order_of(shop, account, order)
-            charge = shop.payments.charge(order, found.amount, found.currency).id
+            charge = charged(shop, order, found.amount, found.currency).id
             shop.ledger.append(records.Paid(at=shop.memory.now_ms(), sale=sale.id, order=order, charge=charge))
             eventually(lambda: buying.order_of(shop, account, order).refund == "done")
         return order

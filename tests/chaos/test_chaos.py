@@ -94,12 +94,12 @@ def test_an_order_that_outlives_its_sale_is_a_breach() -> None:
     told = story(("order", ReplayedOrder(OrderState.PAID, "anna", "charge")))
     told.called_off.add("sale")
     assert verdict.changes_undone(told, [])
-    told.orders["order"] = ReplayedOrder(OrderState.CANCELLED, "anna", "charge", "done")
+    told.orders["order"] = ReplayedOrder(OrderState.CANCELLED, "anna", "charge", "charge=done")
     assert not verdict.changes_undone(told, [])
     assert not verdict.words_broken(told, [YES, replace(YES, act="pay")])
 
 
 def test_money_that_came_too_late_and_was_kept_is_a_breach() -> None:
-    late = ReplayedOrder(OrderState.EXPIRED, "anna", "charge", "due")
+    late = ReplayedOrder(OrderState.EXPIRED, "anna", "charge", "charge=due")
     assert verdict.money_kept(story(("order", late)))
-    assert not verdict.money_kept(story(("order", replace(late, refund="done"))))
+    assert not verdict.money_kept(story(("order", replace(late, returns="charge=done"))))

@@ -15,7 +15,7 @@ from storefront.domain.errors import Refused
 from storefront.domain.records import Record
 from storefront.domain.replay import Replay
 from storefront.gateways.ledger import ORDERS, Line, Receipt
-from storefront.gateways.payments import Sandbox
+from storefront.gateways.sandbox import Sandbox
 from storefront.shop import Shop
 from storefront.stores import keys
 from storefront.stores.scripts import Call, Scripts, source
@@ -225,7 +225,7 @@ class Ground:
         self.shop.memory.scripts = self.scripts
         self.undecoded = Redis.from_url(url)
         self.books = Redis.from_url(f"{url.removesuffix('/0')}/1", decode_responses=True)
-        self.shop.payments = Sandbox(self.books)
+        self.shop.payments = Sandbox(self.books, "secret")
         self.shop.requests = Alone()  # type: ignore[assignment]  # the machine decides who goes on
 
     def cleared(self) -> Ledger:

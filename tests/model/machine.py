@@ -214,7 +214,9 @@ class ShopMachine(RuleBasedStateMachine):
             case "buy":
                 self.bought.add(answer.order)
                 self.promised.setdefault(answer.order, KEPT)
-            case "pay" | "cancel":
+            case "pay":
+                self.promised[answer.order.id] = frozenset({str(answer.order.state)})
+            case "cancel":
                 self.promised[answer.id] = frozenset({str(answer.state)})
             case "restock":
                 change, sale = answer

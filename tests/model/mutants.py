@@ -57,7 +57,7 @@ CUTS = {
     "a signature frees every reservation that stands": Cut(
         "apply_signed", "if found[1] == 'reserved' or found[1] == 'releasing' then", "if false then"
     ),
-    "money that came too late is due back": Cut("apply_paid", "set_refund(KEYS[1], KEYS[2], 'due')"),
+    "money that came too late is due back": Cut("apply_paid", "set_return(KEYS[1], KEYS[2], ARGV[4], 'due')"),
     "an opening that is repeated changes nothing": Cut(
         "apply_opened", "local no = guard(KEYS[1], ARGV[1], ARGV[2])", "local no = 'missing'", first_run=9
     ),
@@ -69,7 +69,7 @@ CUTS = {
         "apply_withdrew", "if standing then move", "do move"
     ),
     "what is paid is revoked when a sale is called off": Cut("due", " or state == 'paid'"),
-    "money for what is revoked is due back": Cut("apply_revoked", "set_refund(KEYS[1], KEYS[3], 'due')"),
+    "money for what is revoked is due back": Cut("apply_revoked", "set_return(KEYS[1], KEYS[3], order[3], 'due')"),
     "a sale is opened by one merchant at a time": Cut(
         "apply_opened", "if running and at < ARGV[6] * 1000 then", "if false then"
     ),

@@ -168,11 +168,11 @@ def _orders_of(replay: Replay, sale: str) -> dict[str, ReplayedOrder]:
 
 
 def _words(fields: dict[str, str]) -> str:
-    return " ".join([fields.get("state", "unknown"), fields.get("charge", ""), fields.get("refund", "")]).strip()
+    return " ".join([fields.get("state", "unknown"), fields.get("charge", ""), fields.get("returns", "")]).strip()
 
 
 def _told(order: ReplayedOrder | None) -> str:
-    return f"{order.state} {order.charge} {order.refund}".strip() if order else "unknown"
+    return f"{order.state} {order.charge} {order.returns}".strip() if order else "unknown"
 
 
 def broken_by_the_ledger(replay: Replay, promised: dict[str, frozenset[str]], limits: dict[str, int]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from storefront.domain.sale import Sale
 from storefront.services import auditing, buying, paying
 from storefront.shop import Shop
 from storefront.stores import keys
-from tests.conftest import eventually, unique
+from tests.conftest import charged, eventually, unique
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def busy_sale(shop: Shop, somebody: Callable[..., Account], a_sale: Callable[...
     paid, cancelled, _ = (buying.buy(shop, buyer, sale.product).order for buyer in buyers[:3])
     paying.pay(shop, buyers[0], paid)
     paying.cancel(shop, buyers[1], cancelled)
-    charge = shop.payments.charge(cancelled, 1000, "CNY")
+    charge = charged(shop, cancelled, 1000, "CNY")
     shop.ledger.append(Paid(at=shop.memory.now_ms(), sale=sale.id, order=cancelled, charge=charge.id))
     shop.orders.reserve(sale.id, new_order_id(sale.id), buyers[3].id, "", doubt_ms=600_000, pay_ms=60_000)
     eventually(lambda: (now := shop.sales.get(sale.id)) and now.units.unpaid == 1 and now.refunds.done == 1)

@@ -16,7 +16,7 @@ from storefront.local.shop import LocalShop
 from storefront.services import accounts, auditing, buying, following, paying, rebuilding, selling
 from storefront.shop import Shop
 from storefront.stores import keys
-from tests.conftest import SETTINGS, config_of, eventually, unique
+from tests.conftest import SETTINGS, charged, config_of, eventually, unique
 
 REBUILDING = re.compile("rebuilding: ([0-9,]+) of ([0-9,]+) records")
 ORDERS = following.MANY + 500
@@ -48,7 +48,7 @@ def large_sale(inside: Flask) -> Sale:
     paid, cancelled, _ = (buying.buy(shop, buyer, sale.product).order for _ in range(3))
     paying.pay(shop, buyer, paid)
     paying.cancel(shop, buyer, cancelled)
-    charge = shop.payments.charge(cancelled, 100, "CNY")
+    charge = charged(shop, cancelled, 100, "CNY")
     shop.ledger.append(Paid(at=shop.memory.now_ms(), sale=sale.id, order=cancelled, charge=charge.id))
     eventually(lambda: (now := shop.sales.get(sale.id)) and now.refunds.due == 1)
     many = requests(shop, sale, ORDERS)

@@ -9,6 +9,7 @@ from flask import Flask
 
 from storefront.domain.account import Account
 from storefront.domain.errors import (
+    Cancelled,
     ChangeLost,
     Ended,
     InvalidToken,
@@ -86,7 +87,7 @@ def test_a_paused_sale_sells_nothing_and_goes_on_where_it_was(
     assert desk.post(f"/dashboard/{sale.id}/pause", {"why": WHY}).status == 200
     with pytest.raises(SalePaused):
         buying.buy(shop, somebody(), sale.product)
-    assert paying.pay(shop, holder, order).state == "paid"
+    assert paying.pay(shop, holder, order).order.state == "paid"
     look = selling.look_at(shop, sale.product)
     assert (look.phase, look.sale.units.left) == ("paused", 4)
     assert desk.post(f"/dashboard/{sale.id}/pause", {"why": "again"}).status == 200  # it changes nothing
@@ -243,7 +244,7 @@ def test_a_cancelled_sale_gives_all_money_back_and_its_name_free(
     (payer, paid), (idler, unpaid), (_, third) = crowd(3)
     paying.pay(shop, payer, paid)
     assert desk.post(f"/dashboard/{sale.id}/cancel", {"why": WHY}).status == 200
-    with pytest.raises(SaleCancelled):
+    with pytest.raises((SaleCancelled, Cancelled)):  # the sweep may have been there
         paying.pay(shop, idler, unpaid)
     eventually(lambda: (now := now_of(shop, sale)).units.left == 5 and now.refunds.done == 1)
     states = [(order.state, order.refund) for order in shop.orders.some([paid, unpaid, third])]

@@ -17,7 +17,7 @@ from storefront.services import buying, measuring, paying
 from storefront.shop import Shop
 from storefront.stores import keys
 from storefront.stores.connection import connect
-from tests.conftest import eventually
+from tests.conftest import charged, eventually
 
 LABELS = ("topic", "partition", "kind", "sale", "state")
 Scraped = dict[tuple[str, ...], float]
@@ -48,7 +48,7 @@ def test_every_web_process_tells_the_figures_of_a_sale(
     orders = [buying.buy(shop, buyer, sale.product).order for buyer in buyers]
     paying.pay(shop, buyers[0], orders[0])
     paying.cancel(shop, buyers[1], orders[1])
-    charge = shop.payments.charge(orders[1], 1000, "CNY")
+    charge = charged(shop, orders[1], 1000, "CNY")
     shop.ledger.append(Paid(at=shop.memory.now_ms(), sale=sale.id, order=orders[1], charge=charge.id))
     eventually(lambda: (now := shop.sales.get(sale.id)) and now.units.unpaid == 1 and now.refunds.done == 1)
     for web_process in (app, app_with()):

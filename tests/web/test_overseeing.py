@@ -15,7 +15,7 @@ from storefront.services import accounts, buying, overseeing, paying, selling
 from storefront.services.overseeing import PAGE
 from storefront.shop import Shop
 from storefront.stores import keys
-from tests.conftest import eventually, unique
+from tests.conftest import charged, eventually, unique
 from tests.faces import FACES, Face, Person, Program
 
 
@@ -37,7 +37,7 @@ def own_sale(shop: Shop, merchant: Account, somebody: Callable[..., Account]) ->
     paying.pay(shop, buyers[0], orders[0])
     for buyer, order in zip(buyers[2:], orders[2:], strict=True):
         paying.cancel(shop, buyer, order)
-        charge = shop.payments.charge(order, 1000, "CNY")
+        charge = charged(shop, order, 1000, "CNY")
         shop.ledger.append(Paid(at=shop.memory.now_ms(), sale=sale.id, order=order, charge=charge.id))
     found: Sale = eventually(
         lambda: (now := shop.sales.get(sale.id)) and now.units.unpaid == 1 and now.refunds.done == 2 and now

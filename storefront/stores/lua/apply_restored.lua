@@ -2,7 +2,7 @@
 -- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda   KEYS[5] the sale's orders   KEYS[6] the sale's payments
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed in the ledger   ARGV[4] epoch of the record
 -- ARGV[5] order id   ARGV[6] state   ARGV[7] shopper   ARGV[8] shopper's name   ARGV[9] at (ms, "0" for a tombstone)
--- ARGV[10] pay_by (ms)   ARGV[11] charge   ARGV[12] refund
+-- ARGV[10] pay_by (ms)   ARGV[11] charge   ARGV[12] returns
 -- ARGV[13] ms until the sweep asks the payment provider once more about an order that was freed
 -- ARGV[14] when it was paid (ms, "0" if it wasn't)
 -- Returns "restored", "void" (that mending is over), "short" (no unit left: the design rules it out), "already",
@@ -40,9 +40,9 @@ if word == 'restored' then
   if wanted == 'paid' then redis.call('ZADD', KEYS[6], ARGV[14], id) else redis.call('ZREM', KEYS[6], id) end
   if ARGV[11] ~= '' then redis.call('HSET', KEYS[3], 'charge', ARGV[11]) end
   if ARGV[14] ~= '0' then redis.call('HSET', KEYS[3], 'paid_at', ARGV[14]) end
-  if ARGV[12] ~= '' then set_refund(KEYS[1], KEYS[3], ARGV[12]) end
+  if ARGV[12] ~= '' then set_returns(KEYS[1], KEYS[3], ARGV[12]) end
 
-  if ARGV[12] == 'due' then
+  if redis.call('HGET', KEYS[3], 'refund') == 'due' then
     redis.call('ZADD', KEYS[4], now_ms(), id)
   elseif (wanted == 'pending' or wanted == 'paid') and redis.call('HGET', KEYS[1], 'called_off') == '1' then
     redis.call('ZADD', KEYS[4], 0, id)

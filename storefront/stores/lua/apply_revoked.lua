@@ -15,11 +15,11 @@ if state == 'pending' or state == 'paid' then
   redis.call('HSET', KEYS[3], 'state', 'cancelled')
   if state == 'pending' then
     redis.call('ZADD', KEYS[4], now_ms() + ARGV[4], ARGV[3])
-  elseif order[3] and order[3] ~= 'free' then
-    set_refund(KEYS[1], KEYS[3], 'due')
-    redis.call('ZADD', KEYS[4], now_ms(), ARGV[3])
   else
-    redis.call('ZREM', KEYS[4], ARGV[3])
+    if order[3] and order[3] ~= 'free' and not return_of(KEYS[3], order[3]) then
+      set_return(KEYS[1], KEYS[3], order[3], 'due')
+    end
+    redis.call('ZADD', KEYS[4], now_ms(), ARGV[3])
   end
   word = 'revoked'
 end

@@ -56,14 +56,33 @@ local function add_units(sale, units)
   redis.call('HINCRBY', sale, 'stock', units)
 end
 
--- Note that an order's money came too late and is "due" back, or was given back and is "done". Its sale counts its orders
--- of either kind.
+-- An order's charges that go back stand in its field "returns", each "due" or "done": "first=done second=due". Its field
+-- "refund" says whether any is still due. Its sale counts its orders of either kind.
 local REFUNDS = {due = 'refund_due', done = 'refunded'}
-local function set_refund(sale, order, refund)
+local function set_returns(sale, order, returns)
   local before = REFUNDS[redis.call('HGET', order, 'refund')]
   if before then redis.call('HINCRBY', sale, before, -1) end
+  local refund = string.find(returns .. ' ', '=due ', 1, true) and 'due' or 'done'
   redis.call('HINCRBY', sale, REFUNDS[refund], 1)
-  redis.call('HSET', order, 'refund', refund)
+  redis.call('HSET', order, 'refund', refund, 'returns', returns)
+end
+
+-- "due" or "done" for a charge of an order that goes back, nil for another.
+local function return_of(order, charge)
+  for known, state in string.gmatch(redis.call('HGET', order, 'returns') or '', '(%S+)=(%a+)') do
+    if known == charge then return state end
+  end
+end
+
+-- Have a charge of an order be due back, or given back.
+local function set_return(sale, order, charge, state)
+  local returns, found = {}, false
+  for known, before in string.gmatch(redis.call('HGET', order, 'returns') or '', '(%S+)=(%a+)') do
+    found = found or known == charge
+    returns[#returns + 1] = known .. '=' .. (known == charge and state or before)
+  end
+  if not found then returns[#returns + 1] = charge .. '=' .. state end
+  set_returns(sale, order, table.concat(returns, ' '))
 end
 
 local function orders_held(buyers, shopper)
