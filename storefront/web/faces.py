@@ -51,7 +51,21 @@ POLICY = (
 )
 """Content-Security-Policy: nothing from elsewhere."""
 
-GUARDED = (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"))
+UNUSED = "accelerometer bluetooth camera display-capture geolocation gyroscope hid microphone midi payment serial usb"
+
+GUARDED = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", ", ".join(f"{feature}=()" for feature in UNUSED.split())),
+)
+"""No page is shown in a frame, opened with a handle on it, read from another site, or given a device's features."""
+
+OVER_HTTPS_ALONE = ("Strict-Transport-Security", "max-age=31536000")
+"""Said wherever cookies travel over https alone, also where a proxy ends the encryption: over plain http browsers pass
+over it. Nothing is said of subdomains, which need not be the shop's."""
 
 DRAINED = 1024 * 1024
 """Bytes of a body that is too long which are read all the same."""
@@ -414,6 +428,8 @@ def _add_headers(response: Response) -> Response:
         response.headers["Vary"] = "Accept, Accept-Language, Authorization, Cookie"
         response.headers.setdefault("Cache-Control", "private, no-cache")
     response.headers.extend(GUARDED)
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        response.headers.extend([OVER_HTTPS_ALONE])
     response.headers["Content-Security-Policy"] = POLICY + g.get("pictures_from", "")
     return response
 

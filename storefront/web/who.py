@@ -77,9 +77,13 @@ def leave() -> None:
     session.clear()
 
 
+LONGEST_ADDRESS = 2048
+"""Characters of an address that one is led to: far more than any page of the shop needs."""
+
+
 def local_address(address: str | None) -> str | None:
     """``address`` if it leads to a page of this shop, else None."""
-    if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
+    if not address or len(address) > LONGEST_ADDRESS or not address.startswith("/") or address.startswith("//"):
         return None
     if any(char < " " or char == "\\" for char in address):
         return None
