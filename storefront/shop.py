@@ -9,6 +9,7 @@ from storefront.gateways.ledger import Ledger
 from storefront.gateways.payments import PaymentProvider, Sandbox
 from storefront.gateways.together import Together
 from storefront.stores.accounts import Accounts
+from storefront.stores.answers import Answers
 from storefront.stores.bans import BanList
 from storefront.stores.changes import Changes
 from storefront.stores.drafts import Drafts
@@ -39,6 +40,7 @@ class Shop:
         self.glances = Glances(self.sales)
         self.snapshots = Snapshots(Memory(config.redis_url, timeout=PATIENCE))
         self.orders = Orders(self.memory)
+        self.answers = Answers(self.memory)
         self.bans = BanList(self.memory)
         self.refusals = Refusals(self.memory)
         self.waitlist = Waitlist(self.memory)

@@ -23,6 +23,8 @@ class Refused(Exception):
     documented: str | None = None
     field: str | None = None
     """The field of a form that this is about."""
+    retry_after: int | None = None
+    """Seconds after which it makes sense to ask again, where that is known."""
 
     def __init__(self, **facts: Any) -> None:
         super().__init__(self.sentence)
@@ -57,7 +59,7 @@ class NotStored(Refused):
 
 
 class ComeBack(Refused):
-    """Not now. ``retry_after`` is in seconds."""
+    """Not now."""
 
     retry_after = 2
 
@@ -84,6 +86,24 @@ class TwoTokens(Malformed):
 
     code = "two_tokens"
     sentence = N_("The request carries two different tokens.")
+
+
+class KeyMalformed(Malformed):
+    """The Idempotency-Key is no string as the draft has it, nor a bare word."""
+
+    code = "idempotency_key_malformed"
+    sentence = N_(
+        "The Idempotency-Key is not understood: send up to 255 printable ASCII characters, in quotes or bare."
+    )
+
+
+class KeyReused(Refused):
+    """The same Idempotency-Key came with another request before."""
+
+    code = "idempotency_key_reused"
+    sentence = N_(
+        "This Idempotency-Key was used for another request. Take a new one for each thing that you want done."
+    )
 
 
 class FormExpired(Malformed):
@@ -358,6 +378,14 @@ class Cancelled(Conflict):
 
     code = "cancelled"
     sentence = N_("This order is cancelled. Money that came too late is returned in full.")
+
+
+class InFlight(Conflict):
+    """The first request under this Idempotency-Key is still being carried out."""
+
+    code = "idempotency_in_flight"
+    sentence = N_("The same request is still being carried out. Please ask for its outcome in a moment.")
+    retry_after = 1
 
 
 class PurchaseLost(Conflict):

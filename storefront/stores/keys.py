@@ -103,6 +103,11 @@ def shopper_orders(shopper: str) -> str:
     return f"shopper:{shopper}:orders"
 
 
+def answers(shopper: str) -> str:
+    """Hash with expiry: idempotency key → what a shopper's request under it was answered (``begin_answer.lua``)."""
+    return f"shopper:{shopper}:answers"
+
+
 def position(topic: str, partition: int) -> str:
     """Hash: how far a partition of the ledger is applied, and the epoch signed there."""
     return f"position:{topic}:{partition}"

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from storefront.domain.ban import Ban
 from storefront.domain.errors import AllHeld, Ended, NotStarted, Refused, SaleCancelled, SalePaused, SoldOut
 from storefront.stores import keys
+from storefront.stores.answers import field_of
 from storefront.stores.bans import AT_ONCE, BEGINNING, Banned, entries_of
 from storefront.stores.memory import Memory
 
@@ -171,10 +172,10 @@ class Snapshots:
         """Something was changed through this process: what was read before no longer counts."""
         self._outdated = time.monotonic()
 
-    def holds(self, snapshot: Snapshot, shopper: str, order: str) -> bool:
+    def holds(self, snapshot: Snapshot, shopper: str, order: str, key: str = "") -> bool:
         """Whether a shopper holds a unit of this sale, or this order of theirs is known; an empty one isn't asked for.
 
-        Raises RedisError.
+        Nor is an empty idempotency ``key``, under which they may have been answered before. Raises RedisError.
         """
         if snapshot.buyers is not None and not order:
             return shopper in snapshot.buyers
@@ -183,10 +184,11 @@ class Snapshots:
         pipeline = self._memory.redis.pipeline(transaction=False)
         pipeline.hexists(keys.buyers(snapshot.sale), shopper)
         pipeline.exists(keys.order(order))
-        holds, is_known = pipeline.execute()
+        pipeline.hexists(keys.answers(shopper), field_of(key))
+        holds, is_known, is_answered = pipeline.execute()
         if not holds and len(snapshot.absent) < MOST_ABSENT:
             snapshot.absent.add(shopper)
-        return bool(holds or is_known)
+        return bool(holds or is_known or (key and is_answered))
 
     def close(self) -> None:
         """Let go of the connection."""

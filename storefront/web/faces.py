@@ -39,6 +39,7 @@ STATUS: dict[type[errors.Refused], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.KeyReused: 422,
     errors.TooFast: 429,
     errors.Banned: 429,
     errors.NotStored: 500,
@@ -272,7 +273,7 @@ def refuse(refusal: errors.Refused, status: int | None = None, headers: Mapping[
     response = _refusal_as_json(refusal) if is_program() else _refusal_as_page(refusal, status)
     if response.status_code != 303:
         response.status_code = status
-    if isinstance(refusal, errors.ComeBack):
+    if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, errors.TooFast):
         response.headers["Retry-After"] = str(seconds_until_allowed())

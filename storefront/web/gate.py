@@ -25,7 +25,7 @@ from storefront.domain.ids import repeatable_order_id
 from storefront.services import tokens
 from storefront.shop import Shop
 from storefront.stores.snapshots import Snapshot
-from storefront.web import buying, faces
+from storefront.web import buying, faces, repeating
 from storefront.web.bans import refusal_for
 from storefront.web.limits import COUNTED, Passed
 from storefront.web.policing import Police
@@ -170,9 +170,10 @@ class Gate:
     def _may_hold(self, snapshot: Snapshot, refusal: type[Refused], asker: Asker) -> bool:
         """Whether the asker holds a unit, or repeats a purchase: they are told something else."""
         order = repeatable_order_id(snapshot.sale, asker.account, asker.key) if asker.key else ""
+        answered = asker.key if asker.is_program else ""
         try:
             return (refusal in ASKED_BEHIND or bool(order)) and self._shop.snapshots.holds(
-                snapshot, asker.account, order
+                snapshot, asker.account, order, answered
             )
         except RedisError:
             return True
@@ -189,17 +190,17 @@ class Gate:
             return self._sender(environ, body)
         if "HTTP_COOKIE" in environ or kind not in ("application/json", "") or bool(body) != bool(kind):
             return None
-        key, authorization = environ.get("HTTP_IDEMPOTENCY_KEY", ""), environ.get("HTTP_AUTHORIZATION", "")
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
         known_by = _digest(authorization.encode(), body)
-        claims = self._claims.get(known_by)
-        if claims is None:
-            try:
-                claims = self._read_claims(authorization, body)
-            except Refused:
-                return None
-            if b'"proof"' not in body:  # no two of these are the same
-                _remember(self._claims, tokens.REMEMBERED, known_by, claims)
-        if time.time() >= claims.expires or len(key) > buying.LONGEST_KEY:
+        known = self._claims.get(known_by)
+        try:
+            key = repeating.read_key(environ.get("HTTP_IDEMPOTENCY_KEY", ""))
+            claims = known or self._read_claims(authorization, body)
+        except Refused:
+            return None
+        if known is None and b'"proof"' not in body:  # no two of these are the same
+            _remember(self._claims, tokens.REMEMBERED, known_by, claims)
+        if time.time() >= claims.expires:
             return None
         return Asker(claims.id, claims.name, key, claims)
 
@@ -237,7 +238,7 @@ class Gate:
                 return None
             account, _, name = session.get("_user_id", "").partition(" ")
             known = faces.FORM_ONLY | {"proof"}
-            if not account or not fields <= known or request.files or len(key) > buying.LONGEST_KEY:
+            if not account or not fields <= known or request.files or len(key) > repeating.LONGEST_KEY:
                 return None
             return Asker(account, name, key)
 

@@ -1,4 +1,4 @@
-"""What every answer says to the browser, so that a page can't be framed, read from elsewhere, or run what isn't the shop's."""
+"""What every answer tells the browser: not to frame a page, read it from elsewhere, or run what isn't the shop's."""
 
 import re
 from collections.abc import Callable
@@ -101,10 +101,10 @@ def test_what_travels_over_https_alone_says_so(
 @pytest.mark.parametrize(
     "elsewhere",
     [
-        "//evil.example", "///evil.example", "////evil.example", "/\\evil.example", "\\/evil.example", "\\\\evil.example",
+        "//evil.example", "///evil.example", "////evil.example", "/\\evil.example", "\\/evil.example", "\\\\evil",
         "https://evil.example", "HTTPS:evil.example", "http:evil.example", "javascript:alert(1)", "data:text/html,x",
-        "/\t/evil.example", "\t//evil.example", "/\r\nLocation: //evil.example", " //evil.example", "/\x00/evil.example",
-        "evil.example", "@evil.example", "/a\\..\\evil", "", "/" + "x" * 5000, "%2f%2fevil.example", "?next=//evil", "#",
+        "/\t/evil.example", "\t//evil.example", "/\r\nLocation: //evil.example", " //evil.example", "/\x00/evil",
+        "evil.example", "@evil.example", "/a\\..\\evil", "", "/" + "x" * 5000, "%2f%2fevil.example", "?next=//e", "#",
     ],
 )  # fmt: skip
 def test_nobody_is_led_elsewhere(elsewhere: str) -> None:
