@@ -28,6 +28,8 @@ class Config:
     rq_url: str
     kafka: str
     pictures: str
+    secret_before: str = ""
+    """What ``secret`` was until lately: what is signed with it still counts."""
     topic_prefix: str = ""
     partitions: int = 4
     replication: int = 1
@@ -56,6 +58,11 @@ class Config:
     limit_buy_address: str = "500/second"
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """With what a signature may be made: the first signs, the others are only believed."""
+        return (self.secret, self.secret_before) if self.secret_before else (self.secret,)
+
+    @property
     def doubt_ms(self) -> int:
         """How old a reservation without an order must be before the sweep takes it back: well past the send timeout."""
         return int(self.send_timeout * 1000) * 2 + 1000
@@ -67,6 +74,13 @@ def _secret_flaw(secret: str) -> str | None:
     if secret.lower().startswith(WELL_KNOWN_SECRETS) or len(set(secret)) < 8:
         return "looks like a placeholder"
     return None
+
+
+def _secret(env: FileAwareEnv, name: str, *default: str) -> str:
+    secret = env.str(name, *default)
+    if (secret or not default) and (flaw := _secret_flaw(secret)):
+        raise BadConfig(f"STOREFRONT_{name} {flaw}. Set it to random text, for example from: openssl rand -hex 32")
+    return secret
 
 
 def _limit(env: FileAwareEnv, name: str, default: str) -> str:
@@ -130,13 +144,12 @@ def from_environment() -> Config:
     """
     env = FileAwareEnv(prefix="STOREFRONT_")
     try:
-        secret = env.str("SECRET")
-        if flaw := _secret_flaw(secret):
-            raise BadConfig(f"STOREFRONT_SECRET {flaw}. Set it to random text, for example from: openssl rand -hex 32")
+        secret = _secret(env, "SECRET")
         redis_url = _redis_url(env.str("REDIS_URL"))
         positive = validate.Range(min=1)
         return Config(
             secret=secret,
+            secret_before=_secret(env, "SECRET_BEFORE", Config.secret_before),
             redis_url=redis_url,
             limiter_url=env.str("LIMITER_URL", other_database(redis_url, 1)),
             rq_url=env.str("RQ_URL", other_database(redis_url, 2)),

@@ -139,6 +139,9 @@ ACCOUNTS_AGENDA = "{accounts}:agenda"
 ACCOUNTS_GONE = "{accounts}:gone"
 """Hash: account id → "withdrawn" or "deleted", and the name it had: ids that may never become accounts again."""
 
+ACCOUNTS_ENDED = "{accounts}:ended"
+"""Stream: logins that ended before their time, so that whoever remembers tokens need read only what is new."""
+
 BANS = "bans"
 """Stream: bans, and the ends of bans that were lifted."""
 

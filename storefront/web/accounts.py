@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
+from redis.exceptions import RedisError
 
 from storefront.domain import text
+from storefront.domain.account import Account
 from storefront.domain.errors import Refused
 from storefront.services import accounts
 from storefront.web.faces import (
     checked,
+    go_back_to,
     is_program,
     json_object,
     json_reply,
@@ -19,10 +22,10 @@ from storefront.web.faces import (
     shop,
     submitted,
 )
-from storefront.web.forms import LoginForm, RegisterForm
+from storefront.web.forms import LoginForm, LogoutForm, RegisterForm
 from storefront.web.limits import by_address, is_allowed, limiter
 from storefront.web.proving import asking_for_proof_of_registration, work_for_registration
-from storefront.web.who import enter, leave, local_address, shopper, someone
+from storefront.web.who import enter, leave, local_address, shopper, someone, this_login
 
 bp = Blueprint("accounts", __name__)
 
@@ -89,10 +92,28 @@ def do_login() -> Any:
 
 @bp.post("/logout")
 def logout() -> Any:
-    """End a person's session. A program's token ends by itself."""
+    """End this session or token before its time, or every one of the account."""
+    everywhere = LogoutForm(submitted(LogoutForm)).data["everywhere"]
+    asking = shopper() if is_program() else someone()
+    if asking and everywhere:
+        go_back_to(url_for(".account"))
+        accounts.log_out_everywhere(shop(), asking.name)
+    elif asking:
+        _log_out_here(asking)
     leave()
-    say(gettext("You are logged out."))
-    return reply({"message": "logged out"}, then=url_for("selling.home"))
+    say(gettext("You are logged out everywhere.") if everywhere else gettext("You are logged out."))
+    return reply({"message": "logged out everywhere" if everywhere else "logged out"}, then=url_for("selling.home"))
+
+
+def _log_out_here(asking: Account) -> None:
+    """End this one login. People's browsers forget it in any case, so for them a fault is no reason to stay."""
+    login, until = this_login()
+    try:
+        accounts.log_out(shop(), asking, login, until)
+    except (Refused, RedisError) as fault:
+        if is_program():
+            raise
+        current_app.logger.warning("a session is forgotten by its browser alone: %s", fault)
 
 
 @bp.get("/account")

@@ -21,7 +21,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from redis.exceptions import RedisError
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
-from wtforms import FileField, IntegerField
+from wtforms import BooleanField, FileField, IntegerField
 from wtforms.fields import Field
 
 from storefront.domain import errors
@@ -145,7 +145,7 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
             continue
         elif sentence := _wrong_type(field, value):
             flaws[name] = [sentence]
-        else:
+        elif value is not False:  # as a box that isn't ticked sends nothing
             values[name] = str(value)
     if flaws:
         raise InvalidForm(flaws)
@@ -164,6 +164,8 @@ def _wrong_type(field: Field, value: object) -> str | None:
             return str(gettext("This must be a whole number."))
         if not -(2**53) < value < 2**53:  # what every JSON reader holds exactly (RFC 8259, section 6)
             return str(gettext("This number is too large."))
+    elif isinstance(field, BooleanField):
+        return None if isinstance(value, bool) else str(gettext("This must be true or false."))
     elif not isinstance(value, str):
         return str(gettext("This must be text."))
     return None

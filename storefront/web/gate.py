@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
 from storefront.domain import errors, text
+from storefront.domain.account import Login
 from storefront.domain.ban import Ban
 from storefront.domain.errors import AllHeld, Refused, SalePaused, SoldOut
 from storefront.domain.ids import repeatable_order_id
@@ -29,6 +30,7 @@ from storefront.web import buying, faces, repeating
 from storefront.web.bans import refusal_for
 from storefront.web.limits import COUNTED, Passed
 from storefront.web.policing import Police
+from storefront.web.sessions import login_of
 from storefront.web.tally import Tally, Verdict
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Asker(NamedTuple):
     account: str
     name: str
     key: str
+    login: Login
     claims: tokens.Claims | None = None
 
     @property
@@ -122,6 +125,8 @@ class Gate:
             return None
         asker, gone = self._asker(environ), self._shop.snapshots.gone()
         if product is None or asker is None or gone is None or asker.account in gone:
+            return None
+        if self._shop.snapshots.has_ended(asker.account, asker.login):
             return None
         if ban := self._shop.snapshots.known_ban_on(asker.account):
             self._note(snapshot, errors.Banned)
@@ -202,7 +207,7 @@ class Gate:
             _remember(self._claims, tokens.REMEMBERED, known_by, claims)
         if time.time() >= claims.expires:
             return None
-        return Asker(claims.id, claims.name, key, claims)
+        return Asker(claims.id, claims.name, key, claims.login, claims)
 
     def _read_claims(self, authorization: str, body: bytes) -> tokens.Claims:
         """What the one token of a request claims that holds at most a proof besides. Raises a refusal where it doesn't.
@@ -218,7 +223,7 @@ class Gate:
         surplus = fields.keys() - {"token", "proof"}
         if surplus or len(given) != 1 or not all(isinstance(one, str) for one in fields.values()):
             raise errors.InvalidToken
-        return tokens.read(given.pop(), self._shop.config.secret)
+        return tokens.read(given.pop(), self._shop.config.secrets)
 
     def _sender(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
         """Who sends a form. Flask judges it, once; the same form sent again within a minute is known."""
@@ -240,7 +245,7 @@ class Gate:
             known = faces.FORM_ONLY | {"proof"}
             if not account or not fields <= known or request.files or len(key) > repeating.LONGEST_KEY:
                 return None
-            return Asker(account, name, key)
+            return Asker(account, name, key, login_of(session))
 
     # What they are told
 
