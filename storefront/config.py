@@ -53,6 +53,7 @@ class Config:
     limit_default: str = "6000/minute"
     limit_register: str = "60/minute;600/hour"
     limit_login: str = "10/minute"
+    limit_login_strangers: str = "30/hour;100/day"
     limit_sales: str = "3/second;60/minute"
     limit_buy_account: str = "5/second"
     limit_buy_address: str = "500/second"
@@ -180,6 +181,7 @@ def from_environment() -> Config:
             limit_default=_limit(env, "LIMIT_DEFAULT", Config.limit_default),
             limit_register=_limit(env, "LIMIT_REGISTER", Config.limit_register),
             limit_login=_limit(env, "LIMIT_LOGIN", Config.limit_login),
+            limit_login_strangers=_limit(env, "LIMIT_LOGIN_STRANGERS", Config.limit_login_strangers),
             limit_sales=_limit(env, "LIMIT_SALES", Config.limit_sales),
             limit_buy_account=_limit(env, "LIMIT_BUY_ACCOUNT", Config.limit_buy_account),
             limit_buy_address=_limit(env, "LIMIT_BUY_ADDRESS", Config.limit_buy_address),

@@ -14,6 +14,7 @@ from storefront.stores.bans import BanList
 from storefront.stores.changes import Changes
 from storefront.stores.drafts import Drafts
 from storefront.stores.glances import Glances
+from storefront.stores.known import KnownAddresses
 from storefront.stores.memory import Memory
 from storefront.stores.orders import Orders
 from storefront.stores.pictures import Awaited, Pictures
@@ -42,6 +43,7 @@ class Shop:
         self.orders = Orders(self.memory)
         self.answers = Answers(self.memory)
         self.bans = BanList(self.memory)
+        self.known_addresses = KnownAddresses(self.memory)
         self.refusals = Refusals(self.memory)
         self.waitlist = Waitlist(self.memory)
         self.changes = Changes(self.memory)

@@ -469,3 +469,13 @@ class TooFast(Refused):
 
     code = "too_fast"
     sentence = N_("Too many requests. Please slow down.")
+
+
+class TooManyGuesses(TooFast):
+    """Too many log-ins to one account from where nobody has logged in to it before."""
+
+    code = "too_many_logins"
+    sentence = N_(
+        "Too many log-ins to this account from devices that it does not know. Take one that you have logged in with "
+        "before, or try again later."
+    )

@@ -38,7 +38,7 @@ MOST_ENDED = 50
 
 
 def register(shop: Shop, profile: Profile, password: str, address: str = "", proof: str = "") -> Account:
-    """Make an account. Raises NameTaken, Recovering, or AccountNotStored if it can't be stored for good.
+    """Make an account. Raises NameTaken, Recovering, Overloaded, or AccountNotStored if it can't be stored for good.
 
     Somebody who asks over the network does so from an ``address``. Where the shop asks for it, they need a ``proof`` of
     work, or a ticket; else ProofRequired or ProofInvalid is raised.
@@ -84,7 +84,10 @@ def registration(account: Account, at: int, epoch: str) -> Registered:
 
 
 def log_in(shop: Shop, name: str, password: str) -> Account:
-    """The account of these credentials. Raises Recovering, or WrongCredentials, which costs the same for any name."""
+    """The account of these credentials.
+
+    Raises WrongCredentials, which costs the same for any name, Recovering and Overloaded.
+    """
     account = shop.accounts.get(name)
     if account is None:
         shop.require_open()
@@ -148,8 +151,10 @@ def delete(shop: Shop, name: str) -> None:
 def log_out(shop: Shop, account: Account, login: Login, until: int) -> None:
     """End one token or session before ``until`` (Unix ms), when it would run out. Raises as ``grant_merchant``.
 
-    Too many to be remembered one by one are ended with all others.
+    Too many to be remembered one by one are ended with all others. One from before there were ids can't be ended alone.
     """
+    if not login.id:
+        return
     now = shop.memory.now_ms()
     if sum(ends > now for _, ends in account.ended) >= MOST_ENDED:
         log_out_everywhere(shop, account.name)

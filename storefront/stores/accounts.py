@@ -66,7 +66,7 @@ def _logged_out(record: AccountRecord, guard: list[str], era: str, login: str = 
 def ended_from(text: str | None) -> tuple[tuple[str, int], ...]:
     """The logins in an account's field ``ended``, with when they would have run out (Unix ms)."""
     words = (text or "").split()
-    return tuple((login, int(until)) for login, until in zip(words[::2], words[1::2], strict=True))
+    return tuple((login, int(until)) for login, until in zip(words[::2], words[1::2], strict=False))
 
 
 def is_admitted(found: list[str | None], account: str, login: Login) -> bool:

@@ -98,6 +98,11 @@ def merchant_sales(merchant: str) -> str:
     return f"merchant:{merchant}:sales"
 
 
+def known_addresses(name: str) -> str:
+    """Sorted set with expiry: address from which the account of this name was logged in → when last (Unix ms)."""
+    return f"known:{name}"
+
+
 def shopper_orders(shopper: str) -> str:
     """Sorted set: a shopper's orders → when they were made (Unix ms)."""
     return f"shopper:{shopper}:orders"

@@ -8,8 +8,9 @@ from redis.exceptions import RedisError
 
 from storefront.domain import text
 from storefront.domain.account import Account
-from storefront.domain.errors import Refused
+from storefront.domain.errors import Refused, TooManyGuesses
 from storefront.services import accounts
+from storefront.web.devices import device_of, is_stranger, remember
 from storefront.web.faces import (
     checked,
     go_back_to,
@@ -30,13 +31,28 @@ from storefront.web.who import enter, leave, local_address, shopper, someone, th
 bp = Blueprint("accounts", __name__)
 
 
-def by_name_and_address() -> str:
-    """Key of a limit on guessing one account's password from one address."""
+def named() -> str:
+    """The account that one wants to log in to."""
     try:
         name = json_object().get("name") if is_program() else request.form.get("name")
     except Refused:  # the view will say what is wrong with it; the limiter would take a fault here for its storage's
         name = ""
-    return f"{by_address()} {text.normal(str(name))[:64]}"
+    return text.normal(str(name))[:64]
+
+
+def by_name_and_device() -> str:
+    """Key of a limit on guessing one account's password with one device, or from one address."""
+    return f"{device_of(named()) or by_address()} {named()}"
+
+
+def by_name() -> str:
+    """Key of a limit on guessing one account's password from wherever one likes."""
+    return f"strangers {named()}"
+
+
+def is_known() -> bool:
+    """Whether this account was logged in from here before."""
+    return not is_stranger(named())
 
 
 @bp.get("/register")
@@ -64,6 +80,7 @@ def do_register() -> Any:
         account = accounts.register(
             shop(), form.profile(), form.data["password"], by_address(), form.data["proof"] or ""
         )
+    remember(account.name)
     if not is_program():
         enter(account)
     say(gettext("Welcome, %(name)s!", name=account.name))
@@ -79,11 +96,18 @@ def login() -> Any:
 
 
 @bp.post("/login")
-@limiter.limit(lambda: shop().config.limit_login, key_func=by_name_and_address)
+@limiter.limit(lambda: shop().config.limit_login, key_func=by_name_and_device)
+@limiter.limit(
+    lambda: shop().config.limit_login_strangers,
+    key_func=by_name,
+    exempt_when=is_known,
+    error_message=TooManyGuesses.code,
+)
 def do_login() -> Any:
     """Log in: a token for programs, a session for people."""
     form = checked(LoginForm(submitted(LoginForm)), "login.html", next=request.form.get("next", ""))
     account = accounts.log_in(shop(), form.data["name"], form.data["pass"])
+    remember(account.name)
     if is_program():
         return json_reply({"token": accounts.token_for(shop(), account)})
     enter(account)

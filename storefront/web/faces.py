@@ -370,8 +370,9 @@ def _refuse_http(fault: HTTPException) -> Any:
     return refuse(_Fault(code, sentence), fault.code, headers)
 
 
-def _refuse_fast(_: RateLimitExceeded) -> Any:
-    return refuse(errors.TooFast())
+def _refuse_fast(fault: RateLimitExceeded) -> Any:
+    is_guarded = fault.description == errors.TooManyGuesses.code
+    return refuse(errors.TooManyGuesses() if is_guarded else errors.TooFast())
 
 
 def _refuse_csrf(_: CSRFError) -> Any:

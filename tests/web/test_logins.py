@@ -118,6 +118,20 @@ def test_too_many_to_remember_end_all(
     assert (bool(found.era), found.ended) == (True, ())
 
 
+def test_a_session_from_before_there_were_ids_counts_until_all_are_ended(
+    app: Flask, shop: Shop, somebody: Callable[..., Account]
+) -> None:
+    person, name = Person(app), somebody().name
+    person.log_in(name)
+    with person.client.session_transaction() as session:
+        session.pop("login")
+    thief = stolen(app, person)
+    person.post("/logout")
+    assert is_in(thief)
+    accounts.log_out_everywhere(shop, name)
+    assert not is_in(thief)
+
+
 def test_a_session_that_was_planted_is_not_the_one_that_logs_in(app: Flask, somebody: Callable[..., Account]) -> None:
     victim, attacker = Person(app), Person(app)
     planted = attacker.csrf()
