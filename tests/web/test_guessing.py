@@ -1,4 +1,4 @@
-"""Guessing passwords is slow for strangers, wherever they come from, and neither locks out owners nor takes the memory."""
+"""Guessing passwords is slow for strangers, wherever they are; it neither locks out owners nor takes the memory."""
 
 import threading
 from collections.abc import Callable
