@@ -10,10 +10,10 @@ from flask import Flask
 from storefront import create_app
 from storefront.domain.account import Account, Login, Profile
 from storefront.domain.ids import new_account_id, new_order_id
-from storefront.domain.records import Paid, Record, Requested
+from storefront.domain.records import LoggedOut, LoggedOutEverywhere, Paid, Record, Requested
 from storefront.domain.sale import Sale, Terms
 from storefront.local.shop import LocalShop
-from storefront.services import accounts, auditing, buying, following, paying, rebuilding, selling
+from storefront.services import accounts, auditing, buying, following, paying, rebuilding, restoring, selling
 from storefront.shop import Shop
 from storefront.stores import keys
 from tests.conftest import SETTINGS, config_of, eventually, unique
@@ -218,3 +218,6 @@ def test_account_of_a_rebuilt_shop_is_the_same(inside: Flask) -> None:
     assert (again.id, again.merchant, again.profile) == (made.id, True, made.profile)
     assert (again.era, again.ended) == (changed.era, (("one", 9_999_999_999_999),))
     assert changed.era
+    mended = [one for one in restoring._accounts_again(shop, "mending", 1) if getattr(one, "account", "") == made.id]
+    ends = [(type(one), getattr(one, "era", ""), getattr(one, "login", "")) for one in mended[-2:]]
+    assert ends == [(LoggedOutEverywhere, changed.era, ""), (LoggedOut, "", "one")]
