@@ -13,7 +13,7 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo flask kafka test test-kafka chaos bench swarm lint format types translations screenshots requirements clean
+.PHONY: help run demo flask kafka test test-kafka chaos bench swarm lint format types audit translations screenshots requirements clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -60,6 +60,9 @@ format: $(TESTS) ## put the code into its one format
 
 types: $(TESTS) ## check the types
 	$(BIN)/mypy
+
+audit: $(TESTS) ## look for known vulnerabilities, risky code and secrets that got in
+	@$(BIN)/python .ci/audit.py
 
 translations: $(TESTS) ## bring the catalogues up to date with the sentences in the code
 	@mkdir -p var

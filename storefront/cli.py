@@ -127,6 +127,13 @@ def delete(name: str) -> None:
     _done(accounts.delete, name, f"The account {name} is deleted.")
 
 
+@account.command("log-out")
+@click.argument("name")
+def log_out(name: str) -> None:
+    """End every token and session of the account NAME. Whoever knows its password may log in again."""
+    _done(accounts.log_out_everywhere, name, f"{name} is logged out everywhere.")
+
+
 @click.command("audit")
 @click.argument("sale", required=False)
 @with_appcontext

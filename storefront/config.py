@@ -28,6 +28,8 @@ class Config:
     rq_url: str
     kafka: str
     pictures: str
+    secret_before: str = ""
+    """What ``secret`` was until lately: what is signed with it still counts."""
     topic_prefix: str = ""
     partitions: int = 4
     replication: int = 1
@@ -56,9 +58,15 @@ class Config:
     limit_default: str = "6000/minute"
     limit_register: str = "60/minute;600/hour"
     limit_login: str = "10/minute"
+    limit_login_strangers: str = "30/hour;100/day"
     limit_sales: str = "3/second;60/minute"
     limit_buy_account: str = "5/second"
     limit_buy_address: str = "500/second"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """With what a signature may be made: the first signs, the others are only believed."""
+        return (self.secret, self.secret_before) if self.secret_before else (self.secret,)
 
     @property
     def doubt_ms(self) -> int:
@@ -72,6 +80,13 @@ def _secret_flaw(secret: str) -> str | None:
     if secret.lower().startswith(WELL_KNOWN_SECRETS) or len(set(secret)) < 8:
         return "looks like a placeholder"
     return None
+
+
+def _secret(env: FileAwareEnv, name: str, *default: str) -> str:
+    secret = env.str(name, *default)
+    if (secret or not default) and (flaw := _secret_flaw(secret)):
+        raise BadConfig(f"STOREFRONT_{name} {flaw}. Set it to random text, for example from: openssl rand -hex 32")
+    return secret
 
 
 def _limit(env: FileAwareEnv, name: str, default: str) -> str:
@@ -160,14 +175,13 @@ def from_environment() -> Config:
     """
     env = FileAwareEnv(prefix="STOREFRONT_")
     try:
-        secret = env.str("SECRET")
-        if flaw := _secret_flaw(secret):
-            raise BadConfig(f"STOREFRONT_SECRET {flaw}. Set it to random text, for example from: openssl rand -hex 32")
+        secret = _secret(env, "SECRET")
         redis_url = _redis_url(env.str("REDIS_URL"))
         positive = validate.Range(min=1)
         payment_window = env.int("PAYMENT_WINDOW", Config.payment_window, validate=positive)
         return Config(
             secret=secret,
+            secret_before=_secret(env, "SECRET_BEFORE", Config.secret_before),
             redis_url=redis_url,
             limiter_url=env.str("LIMITER_URL", other_database(redis_url, 1)),
             rq_url=env.str("RQ_URL", other_database(redis_url, 2)),
@@ -199,6 +213,7 @@ def from_environment() -> Config:
             limit_default=_limit(env, "LIMIT_DEFAULT", Config.limit_default),
             limit_register=_limit(env, "LIMIT_REGISTER", Config.limit_register),
             limit_login=_limit(env, "LIMIT_LOGIN", Config.limit_login),
+            limit_login_strangers=_limit(env, "LIMIT_LOGIN_STRANGERS", Config.limit_login_strangers),
             limit_sales=_limit(env, "LIMIT_SALES", Config.limit_sales),
             limit_buy_account=_limit(env, "LIMIT_BUY_ACCOUNT", Config.limit_buy_account),
             limit_buy_address=_limit(env, "LIMIT_BUY_ADDRESS", Config.limit_buy_address),

@@ -10,10 +10,12 @@ from storefront.gateways.payments import PaymentProvider
 from storefront.gateways.sandbox import HostedSandbox, Sandbox
 from storefront.gateways.together import Together
 from storefront.stores.accounts import Accounts
+from storefront.stores.answers import Answers
 from storefront.stores.bans import BanList
 from storefront.stores.changes import Changes
 from storefront.stores.drafts import Drafts
 from storefront.stores.glances import Glances
+from storefront.stores.known import KnownAddresses
 from storefront.stores.memory import Memory
 from storefront.stores.notices import Notices
 from storefront.stores.orders import Orders
@@ -41,7 +43,9 @@ class Shop:
         self.glances = Glances(self.sales)
         self.snapshots = Snapshots(Memory(config.redis_url, timeout=PATIENCE))
         self.orders = Orders(self.memory)
+        self.answers = Answers(self.memory)
         self.bans = BanList(self.memory)
+        self.known_addresses = KnownAddresses(self.memory)
         self.refusals = Refusals(self.memory)
         self.waitlist = Waitlist(self.memory)
         self.changes = Changes(self.memory)

@@ -1,6 +1,17 @@
 """An account: a shopper, who may be granted the role of a merchant or an operator."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Login(NamedTuple):
+    """What a token or a session says of itself: its id, and the account's ``era`` in which it began.
+
+    Both are empty for those from before there was this.
+    """
+
+    id: str = ""
+    era: str = ""
 
 
 @dataclass(frozen=True)
@@ -17,7 +28,9 @@ class Profile:
 class Account:
     """A registered account. ``password`` is an argon2 hash; an ``operator`` may see and change what is others'.
 
-    ``registered`` is when (Unix ms), 0 for long ago.
+    ``registered`` is when (Unix ms), 0 for long ago. Logging out everywhere begins a new ``era`` of the account, and
+    ends every login of the ones before; ``ended`` are logins of this one that ended before their time, with when they
+    would have run out by themselves (Unix ms).
     """
 
     id: str
@@ -26,8 +39,14 @@ class Account:
     merchant: bool = False
     operator: bool = False
     registered: int = 0
+    era: str = ""
+    ended: tuple[tuple[str, int], ...] = ()
 
     @property
     def name(self) -> str:
         """The account's name, unique in the shop."""
         return self.profile.name
+
+    def admits(self, login: Login) -> bool:
+        """Whether a login of this account still counts."""
+        return login.era == self.era and all(login.id != ended for ended, _ in self.ended)

@@ -99,6 +99,24 @@ class TwoTokens(Malformed):
     sentence = N_("The request carries two different tokens.")
 
 
+class KeyMalformed(Malformed):
+    """The Idempotency-Key is no string as the draft has it, nor a bare word."""
+
+    code = "idempotency_key_malformed"
+    sentence = N_(
+        "The Idempotency-Key is not understood: send up to 255 printable ASCII characters, in quotes or bare."
+    )
+
+
+class KeyReused(Refused):
+    """The same Idempotency-Key came with another request before."""
+
+    code = "idempotency_key_reused"
+    sentence = N_(
+        "This Idempotency-Key was used for another request. Take a new one for each thing that you want done."
+    )
+
+
 class FormExpired(Malformed):
     """The form's CSRF token is missing, wrong or too old."""
 
@@ -391,6 +409,14 @@ class Cancelled(Conflict):
     sentence = N_("This order is cancelled. Money that came too late is returned in full.")
 
 
+class InFlight(Conflict):
+    """The first request under this Idempotency-Key is still being carried out."""
+
+    code = "idempotency_in_flight"
+    sentence = N_("The same request is still being carried out. Please ask for its outcome in a moment.")
+    retry_after = 1
+
+
 class PurchaseLost(Conflict):
     """The purchase this key stands for never took effect, and its unit was given back."""
 
@@ -479,3 +505,13 @@ class TooFast(Refused):
 
     code = "too_fast"
     sentence = N_("Too many requests. Please slow down.")
+
+
+class TooManyGuesses(TooFast):
+    """Too many log-ins to one account from where nobody has logged in to it before."""
+
+    code = "too_many_logins"
+    sentence = N_(
+        "Too many log-ins to this account from devices that it does not know. Take one that you have logged in with "
+        "before, or try again later."
+    )

@@ -336,6 +336,21 @@ class OperatorRevoked(AccountRecord):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoggedOut(AccountRecord):
+    """One token or session ended before its time: ``login`` is its id. At ``until`` (Unix ms) it would have run out."""
+
+    login: str
+    until: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedOutEverywhere(AccountRecord):
+    """Every token and session of the account ended. Those from here on name ``era``."""
+
+    era: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountDeleted(AccountRecord):
     """The account is gone, and its name free."""
 
@@ -347,7 +362,7 @@ KINDS: dict[str, type[Record]] = {
         Paused, Resumed, Restocked, Withdrew, Extended, CalledOff, Noted,
         Requested, Released, Expired, Cancelled, Revoked, Paid, Refunded, Restored,
         Registered, Withdrawn, MerchantGranted, MerchantRevoked,
-        OperatorGranted, OperatorRevoked, AccountDeleted,
+        OperatorGranted, OperatorRevoked, LoggedOut, LoggedOutEverywhere, AccountDeleted,
     )
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from redis.exceptions import RedisError
 
-from storefront.domain.account import Account, Profile
+from storefront.domain.account import Account, Login, Profile
 from storefront.domain.errors import (
     AccountNotStored,
     InvalidToken,
@@ -19,6 +19,8 @@ from storefront.domain.ids import new_account_id
 from storefront.domain.records import (
     AccountDeleted,
     AccountRecord,
+    LoggedOut,
+    LoggedOutEverywhere,
     MerchantGranted,
     MerchantRevoked,
     OperatorGranted,
@@ -31,9 +33,12 @@ from storefront.shop import Shop
 APPLY_TIMEOUT = 5.0
 """Seconds to wait for the order worker to apply a change."""
 
+MOST_ENDED = 50
+"""Tokens and sessions of an account that are remembered to have ended, until they would have run out by themselves."""
+
 
 def register(shop: Shop, profile: Profile, password: str, address: str = "", proof: str = "") -> Account:
-    """Make an account. Raises NameTaken, Recovering, or AccountNotStored if it can't be stored for good.
+    """Make an account. Raises NameTaken, Recovering, Overloaded, or AccountNotStored if it can't be stored for good.
 
     Somebody who asks over the network does so from an ``address``. Where the shop asks for it, they need a ``proof`` of
     work, or a ticket; else ProofRequired or ProofInvalid is raised.
@@ -79,7 +84,10 @@ def registration(account: Account, at: int, epoch: str) -> Registered:
 
 
 def log_in(shop: Shop, name: str, password: str) -> Account:
-    """The account of these credentials. Raises Recovering, or WrongCredentials, which costs the same for any name."""
+    """The account of these credentials.
+
+    Raises WrongCredentials, which costs the same for any name, Recovering and Overloaded.
+    """
     account = shop.accounts.get(name)
     if account is None:
         shop.require_open()
@@ -95,13 +103,18 @@ def token_for(shop: Shop, account: Account) -> str:
 
 
 def holder_of(shop: Shop, token: str) -> Account:
-    """The account that a token names. Raises InvalidToken, also when the account is gone, and Recovering."""
-    claims = tokens.read(token, shop.config.secret)
-    account = known(shop, claims.name, claims.id)
+    """The account that a token names. Raises Recovering, and InvalidToken, also where it is gone or logged out."""
+    account = of(shop, tokens.read(token, shop.config.secrets))
     if account is None:
         shop.require_open()
         raise InvalidToken
     return account
+
+
+def of(shop: Shop, claims: tokens.Claims) -> Account | None:
+    """The account of which a token claims to be, if it is still there and admits the token."""
+    account = known(shop, claims.name, claims.id)
+    return account if account and account.admits(claims.login) else None
 
 
 def known(shop: Shop, name: str, account_id: str) -> Account | None:
@@ -135,11 +148,43 @@ def delete(shop: Shop, name: str) -> None:
     _change(shop, name, AccountDeleted, lambda changed: changed is None)
 
 
-def _change(shop: Shop, name: str, kind: type[AccountRecord], done: Callable[[Account | None], bool]) -> None:
+def log_out(shop: Shop, account: Account, login: Login, until: int) -> None:
+    """End one token or session before ``until`` (Unix ms), when it would run out. Raises as ``grant_merchant``.
+
+    Too many to be remembered one by one are ended with all others. One from before there were ids can't be ended alone.
+    """
+    if not login.id:
+        return
+    now = shop.memory.now_ms()
+    if sum(ends > now for _, ends in account.ended) >= MOST_ENDED:
+        log_out_everywhere(shop, account.name)
+        return
+    record = LoggedOut(at=now, account=account.id, name=account.name, login=login.id, until=until)
+    _apply(shop, record, lambda changed: changed is None or not changed.admits(login))
+
+
+def log_out_everywhere(shop: Shop, name: str) -> None:
+    """End every token and session of an account. Raises as ``grant_merchant``."""
+    account = _existing(shop, name)
+    era = tokens.new_login_id()
+    record = LoggedOutEverywhere(at=shop.memory.now_ms(), account=account.id, name=name, era=era)
+    _apply(shop, record, lambda changed: changed is None or changed.era != account.era)
+
+
+def _existing(shop: Shop, name: str) -> Account:
     account = shop.accounts.get(name)
     if account is None:
         raise NoSuchAccount(name=name)
-    receipt = shop.ledger.append(kind(at=shop.memory.now_ms(), account=account.id, name=name))
+    return account
+
+
+def _change(shop: Shop, name: str, kind: type[AccountRecord], done: Callable[[Account | None], bool]) -> None:
+    account = _existing(shop, name)
+    _apply(shop, kind(at=shop.memory.now_ms(), account=account.id, name=name), done)
+
+
+def _apply(shop: Shop, record: AccountRecord, done: Callable[[Account | None], bool]) -> None:
+    receipt = shop.ledger.append(record)
     shop.positions.wait(receipt.topic, receipt.partition, receipt.offset, APPLY_TIMEOUT)
-    if not done(known(shop, name, account.id)):
+    if not done(known(shop, record.name, record.account)):
         raise Overloaded  # recorded, but not applied: the ledger may have been cut meanwhile

@@ -112,7 +112,7 @@ def _reserved(
         with proven(sale, order if key else ""):
             return shop.orders.reserve(
                 sale, order, shopper.id, shopper.name, registered=shopper.registered,
-                is_known=isinstance(shopper, Account), doubt_ms=shop.config.doubt_ms,
+                login=shopper.login if isinstance(shopper, Claims) else None, doubt_ms=shop.config.doubt_ms,
                 pay_ms=shop.config.payment_window * 1000,
             )  # fmt: skip
 
@@ -124,7 +124,7 @@ def _reserved(
     sale = shop.sales.id_of(product)
     if sale is None:
         shop.require_open()
-        if isinstance(shopper, Claims) and not accounts.known(shop, shopper.name, shopper.id):
+        if isinstance(shopper, Claims) and not accounts.of(shop, shopper):
             raise NoSuchAccount(name=shopper.name)
         raise NoSuchSale
     try:

@@ -148,23 +148,35 @@ def _spend_solution(shop: Shop, purpose: str, proof: str) -> Callable[[], object
     asked = payload.challenge.parameters
     if asked.data != {"for": purpose}:
         raise ProofInvalid
-    judged = altcha.verify_solution(
-        payload, _key(shop.config, "challenge"), hmac_key_secret=_key(shop.config, "solution")
+    is_solved = any(
+        altcha.verify_solution(
+            payload, _derived(secret, "challenge"), hmac_key_secret=_derived(secret, "solution")
+        ).verified
+        for secret in shop.config.secrets
     )
-    if not judged.verified or not shop.proofs.spend(asked.nonce, REMEMBERED):
+    if not is_solved or not shop.proofs.spend(asked.nonce, REMEMBERED):
         raise ProofInvalid
     return partial(shop.proofs.give_back, asked.nonce)
 
 
 def _spend_ticket(shop: Shop, purpose: str, proof: str) -> Callable[[], object]:
-    try:
-        claims = jwt.decode(proof, _key(shop.config, "ticket"), algorithms=["HS256"], subject=purpose)
-    except (jwt.InvalidTokenError, UnicodeError) as fault:
-        raise ProofInvalid from fault
+    claims = _claims_of(proof, shop.config.secrets, purpose)
     if not shop.proofs.spend_ticket(purpose, proof):
         raise ProofInvalid
     left = max(1, claims["exp"] - int(time.time()))
     return partial(shop.proofs.open_ticket, purpose, proof, left)
+
+
+def _claims_of(ticket: str, secrets_: tuple[str, ...], purpose: str) -> dict[str, Any]:
+    secret, *others = secrets_
+    try:
+        return jwt.decode(ticket, _derived(secret, "ticket"), algorithms=["HS256"], subject=purpose)
+    except jwt.InvalidSignatureError as fault:
+        if not others:
+            raise ProofInvalid from fault
+        return _claims_of(ticket, tuple(others), purpose)
+    except (jwt.InvalidTokenError, UnicodeError) as fault:
+        raise ProofInvalid from fault
 
 
 def _key(config: Config, label: str) -> str:

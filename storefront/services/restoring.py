@@ -128,4 +128,10 @@ def _accounts_again(shop: Shop, epoch: str, now: int) -> list[records.Record]:
         merchant = records.MerchantGranted if known.merchant else records.MerchantRevoked
         operator = records.OperatorGranted if known.operator else records.OperatorRevoked
         again += (role(at=now, account=known.id, name=known.name) for role in (merchant, operator))
+        if known.era:
+            again.append(records.LoggedOutEverywhere(at=now, account=known.id, name=known.name, era=known.era))
+        again += (
+            records.LoggedOut(at=now, account=known.id, name=known.name, login=login, until=until)
+            for login, until in known.ended
+        )
     return again

@@ -1,12 +1,14 @@
 """Tokens: JWTs (RFC 7519) signed with HS256, naming an account by id and name, with an expiry."""
 
+import secrets
 import time
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 
 import jwt
 
-from storefront.domain.account import Account
+from storefront.domain.account import Account, Login
 from storefront.domain.errors import InvalidToken
 
 ALGORITHM = "HS256"
@@ -19,42 +21,59 @@ REMEMBERED = 65_536
 class Claims:
     """The id and name of the account that a token names, and when it runs out (Unix seconds).
 
-    ``registered`` is when the account was registered (Unix ms), 0 where that isn't known.
+    ``registered`` is when the account was registered (Unix ms), 0 where that isn't known. Whether the ``login`` was
+    ended before its time is for whoever knows the account to say.
     """
 
     id: str
     name: str
     expires: float
-    registered: int = 0
+    registered: int
+    login: Login
 
 
 def issue(account: Account, secret: str, lifetime: int) -> str:
     """A token for ``account``, valid for ``lifetime`` seconds."""
     now = int(time.time())
     claims = {
-        "sub": account.id, "name": account.name, "iat": now, "exp": now + lifetime, "registered": account.registered
+        "sub": account.id, "name": account.name, "iat": now, "exp": now + lifetime, "registered": account.registered,
+        "jti": new_login_id(), "era": account.era,
     }  # fmt: skip
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
 
-def read(token: str, secret: str) -> Claims:
-    """What ``token`` claims. Raises InvalidToken for one that is expired, foreign, unsigned or not a token at all."""
+def new_login_id() -> str:
+    """What tells a token or a session from every other."""
+    return secrets.token_hex(8)
+
+
+def read(token: str, keys: tuple[str, ...]) -> Claims:
+    """What ``token`` claims, signed with one of ``keys``.
+
+    Raises InvalidToken for one that is expired, foreign, unsigned or not a token at all.
+    """
     if len(token) > LONGEST:
         raise InvalidToken
-    claims = _verified(token, secret)
+    claims = _verified(token, keys)
     if time.time() >= claims.expires:
         raise InvalidToken
     return claims
 
 
 @lru_cache(REMEMBERED)
-def _verified(token: str, secret: str) -> Claims:
+def _verified(token: str, keys: tuple[str, ...]) -> Claims:
     """What a genuine token claims. Raises InvalidToken, which isn't remembered."""
+    key, *others = keys
     try:
-        claims = jwt.decode(token, secret, algorithms=[ALGORITHM], options={"require": ["exp", "sub", "name"]})
+        claims = jwt.decode(token, key, algorithms=[ALGORITHM], options={"require": ["exp", "sub", "name"]})
+    except jwt.InvalidSignatureError as fault:
+        if not others:
+            raise InvalidToken from fault
+        return _verified(token, tuple(others))
     except (jwt.InvalidTokenError, UnicodeError) as fault:
         raise InvalidToken from fault
     if not isinstance(claims["name"], str):
         raise InvalidToken
-    registered = claims.get("registered", 0)  # tokens from before there was this claim
-    return Claims(id=claims["sub"], name=claims["name"], expires=float(claims["exp"]), registered=registered)
+    registered, era = claims.get("registered", 0), claims.get("era", "")  # tokens from before there were these claims
+    login = claims.get("jti") or blake2b(token.rpartition(".")[0].encode(), digest_size=8).hexdigest()
+    return Claims(claims["sub"], claims["name"], float(claims["exp"]), registered, Login(login, era))

@@ -1,10 +1,12 @@
 """Accounts in Redis: names are claimed by the web, and made accounts by the ledger."""
 
-from storefront.domain.account import Account, Profile
+from storefront.domain.account import Account, Login, Profile
 from storefront.domain.errors import NameTaken, Recovering
 from storefront.domain.records import (
     AccountDeleted,
     AccountRecord,
+    LoggedOut,
+    LoggedOutEverywhere,
     MerchantGranted,
     MerchantRevoked,
     OperatorGranted,
@@ -13,6 +15,7 @@ from storefront.domain.records import (
     Withdrawn,
 )
 from storefront.stores import keys
+from storefront.stores.logins import MOST
 from storefront.stores.memory import Memory, pairs
 from storefront.stores.scripts import Call
 
@@ -48,7 +51,29 @@ def effect(record: AccountRecord, epoch: str, signed: str, place: str) -> Call:
             script_keys,
             [epoch, place, signed, record.name, record.account, record.epoch, *fields],
         )
+    if isinstance(record, LoggedOut):
+        return _logged_out(record, [epoch, place], "", record.login, record.until)
+    if isinstance(record, LoggedOutEverywhere):
+        return _logged_out(record, [epoch, place], record.era)
     return "apply_account", script_keys, [epoch, place, record.name, record.account, _CHANGES[type(record)]]
+
+
+def _logged_out(record: AccountRecord, guard: list[str], era: str, login: str = "", until: int = 0) -> Call:
+    script_keys = [keys.account(record.name), keys.ACCOUNTS, keys.ACCOUNTS_ENDED]
+    return "apply_logged_out", script_keys, [*guard, record.account, record.at, era, login, until, MOST]
+
+
+def ended_from(text: str | None) -> tuple[tuple[str, int], ...]:
+    """The logins in an account's field ``ended``, with when they would have run out (Unix ms)."""
+    words = (text or "").split()
+    return tuple((login, int(until)) for login, until in zip(words[::2], words[1::2], strict=False))
+
+
+def is_admitted(found: list[str | None], account: str, login: Login) -> bool:
+    """Whether an account's fields ``id``, ``state``, ``era`` and ``ended`` are this account's, and admit a login."""
+    known, state, era, ended = found
+    is_over = login.era != (era or "") or any(login.id == one for one, _ in ended_from(ended))
+    return (known, state) == (account, ACTIVE) and not is_over
 
 
 def _two(text: str) -> tuple[str, str]:
@@ -74,6 +99,8 @@ class Accounts:
             merchant=found.get("merchant") == "1",
             operator=found.get("operator") == "1",
             registered=int(found.get("at", 0)),
+            era=found.get("era", ""),
+            ended=ended_from(found.get("ended")),
         )
 
     def claim(self, account: Account, doubt_ms: int) -> tuple[int, str]:

@@ -98,9 +98,19 @@ def merchant_sales(merchant: str) -> str:
     return f"merchant:{merchant}:sales"
 
 
+def known_addresses(name: str) -> str:
+    """Sorted set with expiry: address from which the account of this name was logged in → when last (Unix ms)."""
+    return f"known:{name}"
+
+
 def shopper_orders(shopper: str) -> str:
     """Sorted set: a shopper's orders → when they were made (Unix ms)."""
     return f"shopper:{shopper}:orders"
+
+
+def answers(shopper: str) -> str:
+    """Hash with expiry: idempotency key → what a shopper's request under it was answered (``begin_answer.lua``)."""
+    return f"shopper:{shopper}:answers"
 
 
 def position(topic: str, partition: int) -> str:
@@ -133,6 +143,9 @@ ACCOUNTS_AGENDA = "{accounts}:agenda"
 
 ACCOUNTS_GONE = "{accounts}:gone"
 """Hash: account id → "withdrawn" or "deleted", and the name it had: ids that may never become accounts again."""
+
+ACCOUNTS_ENDED = "{accounts}:ended"
+"""Stream: logins that ended before their time, so that whoever remembers tokens need read only what is new."""
 
 BANS = "bans"
 """Stream: bans, and the ends of bans that were lifted."""

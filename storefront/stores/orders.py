@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
+from storefront.domain.account import Login
 from storefront.domain.errors import (
     AccountTooNew,
     AllHeld,
@@ -30,7 +31,7 @@ from storefront.domain.records import (
     Revoked,
 )
 from storefront.stores import keys
-from storefront.stores.accounts import ACTIVE
+from storefront.stores.accounts import is_admitted
 from storefront.stores.census import PIECE, pieces
 from storefront.stores.memory import Memory
 from storefront.stores.scripts import Call
@@ -164,24 +165,24 @@ class Orders:
         doubt_ms: int,
         pay_ms: int,
         registered: int = 0,
-        is_known: bool = True,
+        login: Login | None = None,
     ) -> Reservation:
         """Take one unit. Raises the refusal that applies; ``LimitReached`` names the orders held.
 
         ``registered`` is when the shopper's account was registered (Unix ms), 0 for long ago.
 
-        Whether there is an account of a shopper who isn't known yet is seen in the same round trip. Raises
-        NoSuchAccount if there is none; the unit then comes back as one that was never asked for.
+        Of a shopper who is known by a ``login`` alone it is seen in the same round trip whether there is an account,
+        and whether that admits it. Raises NoSuchAccount if not; the unit then comes back as one never asked for.
         """
         script_keys = [keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale)]
         args = [order, shopper, shopper_name, doubt_ms, pay_ms, registered]
-        if is_known:
+        if login is None:
             word, *facts = self._memory.scripts.run("reserve", script_keys, args)
         else:
             found, (word, *facts) = self._memory.read_and_run(
-                keys.account(shopper_name), ["id", "state"], ("reserve", script_keys, args)
+                keys.account(shopper_name), ["id", "state", "era", "ended"], ("reserve", script_keys, args)
             )
-            if found != [shopper, ACTIVE]:
+            if not is_admitted(found, shopper, login):
                 raise NoSuchAccount(name=shopper_name)
         if word in ("reserved", "repeat"):
             at, epoch, pay_by = facts

@@ -16,10 +16,13 @@ from typing import Any, cast
 
 from redis.exceptions import RedisError
 
+from storefront.domain.account import Login
 from storefront.domain.ban import Ban
 from storefront.domain.errors import AllHeld, Ended, NotStarted, Refused, SaleCancelled, SalePaused, SoldOut
-from storefront.stores import keys
+from storefront.stores import keys, logins
+from storefront.stores.answers import field_of
 from storefront.stores.bans import AT_ONCE, BEGINNING, Banned, entries_of
+from storefront.stores.logins import EndedLogins
 from storefront.stores.memory import Memory
 
 log = logging.getLogger(__name__)
@@ -132,6 +135,7 @@ class Snapshots:
         self._reading = threading.Lock()
         self._read = self._outdated = -1.0
         self._gone: frozenset[str] | None = None
+        self._ended = EndedLogins()
         self._banned, self._bans_read = Banned(), BEGINNING
 
     def of(self, product: str) -> Snapshot | None:
@@ -148,7 +152,14 @@ class Snapshots:
 
     def gone(self) -> frozenset[str] | None:
         """The ids that were no accounts any more a moment ago, or None where that isn't known."""
-        return self._gone if self._is_fresh(time.monotonic()) or self._read_anew() else None
+        is_known = self._is_fresh(time.monotonic()) or self._read_anew()
+        return self._gone if is_known and self._ended.is_whole else None
+
+    def has_ended(self, account: str, login: Login) -> bool:
+        """Whether a login had ended a moment ago, as far as it is known."""
+        if not self._is_fresh(time.monotonic()):
+            self._read_anew()
+        return self._ended.holds(account, login)
 
     def ban_on(self, account: str, caller: str) -> Ban | None:
         """The ban that stood a moment ago on an account, or on a caller without one; as far as it is known."""
@@ -171,10 +182,10 @@ class Snapshots:
         """Something was changed through this process: what was read before no longer counts."""
         self._outdated = time.monotonic()
 
-    def holds(self, snapshot: Snapshot, shopper: str, order: str) -> bool:
+    def holds(self, snapshot: Snapshot, shopper: str, order: str, key: str = "") -> bool:
         """Whether a shopper holds a unit of this sale, or this order of theirs is known; an empty one isn't asked for.
 
-        Raises RedisError.
+        Nor is an empty idempotency ``key``, under which they may have been answered before. Raises RedisError.
         """
         if snapshot.buyers is not None and not order:
             return shopper in snapshot.buyers
@@ -183,10 +194,11 @@ class Snapshots:
         pipeline = self._memory.redis.pipeline(transaction=False)
         pipeline.hexists(keys.buyers(snapshot.sale), shopper)
         pipeline.exists(keys.order(order))
-        holds, is_known = pipeline.execute()
+        pipeline.hexists(keys.answers(shopper), field_of(key))
+        holds, is_known, is_answered = pipeline.execute()
         if not holds and len(snapshot.absent) < MOST_ABSENT:
             snapshot.absent.add(shopper)
-        return bool(holds or is_known)
+        return bool(holds or is_known or (key and is_answered))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -214,7 +226,8 @@ class Snapshots:
 
     def _read_all(self, began: float) -> None:
         products = {name: one for name, one in list(self._products.items()) if began - one.asked < KEPT}
-        ((count, *gone), bans, *told), ended = self._ask(products), time.monotonic()
+        ((count, *gone), ended_logins, bans, *told), ended = self._ask(products), time.monotonic()
+        self._ended.take(entries_of(ended_logins))
         if entries := entries_of(bans):
             self._bans_read = self._banned.take(entries)
         for number, (name, looked) in enumerate(products.items()):
@@ -233,12 +246,13 @@ class Snapshots:
         self._read = began
 
     def _ask(self, products: dict[str, _Looked]) -> list[Any]:
-        """Which accounts are gone, new bans, and of each product the newest sale's id and a gauge of the one before."""
+        """What is new of accounts, logins and bans; of each product the newest sale, and a gauge of the one before."""
         scripts, known = self._memory.scripts, -1 if self._gone is None else len(self._gone)
 
         def send() -> list[Any]:
             pipeline = self._memory.redis.pipeline(transaction=False)
             pipeline.evalsha(scripts.sha("gone"), 2, keys.ACCOUNTS, keys.ACCOUNTS_GONE, known)
+            pipeline.xread({keys.ACCOUNTS_ENDED: self._ended.last}, count=logins.AT_ONCE)
             pipeline.xread({keys.BANS: self._bans_read}, count=AT_ONCE)
             for name, looked in products.items():
                 pipeline.get(keys.product(name))

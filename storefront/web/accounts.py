@@ -2,14 +2,18 @@
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
+from redis.exceptions import RedisError
 
 from storefront.domain import text
-from storefront.domain.errors import Refused
+from storefront.domain.account import Account
+from storefront.domain.errors import Refused, TooManyGuesses
 from storefront.services import accounts
+from storefront.web.devices import device_of, is_stranger, remember
 from storefront.web.faces import (
     checked,
+    go_back_to,
     is_program,
     json_object,
     json_reply,
@@ -19,21 +23,36 @@ from storefront.web.faces import (
     shop,
     submitted,
 )
-from storefront.web.forms import LoginForm, RegisterForm
+from storefront.web.forms import LoginForm, LogoutForm, RegisterForm
 from storefront.web.limits import by_address, is_allowed, limiter
 from storefront.web.proving import asking_for_proof_of_registration, work_for_registration
-from storefront.web.who import enter, leave, local_address, shopper, someone
+from storefront.web.who import enter, leave, local_address, shopper, someone, this_login
 
 bp = Blueprint("accounts", __name__)
 
 
-def by_name_and_address() -> str:
-    """Key of a limit on guessing one account's password from one address."""
+def named() -> str:
+    """The account that one wants to log in to."""
     try:
         name = json_object().get("name") if is_program() else request.form.get("name")
     except Refused:  # the view will say what is wrong with it; the limiter would take a fault here for its storage's
         name = ""
-    return f"{by_address()} {text.normal(str(name))[:64]}"
+    return text.normal(str(name))[:64]
+
+
+def by_name_and_device() -> str:
+    """Key of a limit on guessing one account's password with one device, or from one address."""
+    return f"{device_of(named()) or by_address()} {named()}"
+
+
+def by_name() -> str:
+    """Key of a limit on guessing one account's password from wherever one likes."""
+    return f"strangers {named()}"
+
+
+def is_known() -> bool:
+    """Whether this account was logged in from here before."""
+    return not is_stranger(named())
 
 
 @bp.get("/register")
@@ -61,6 +80,7 @@ def do_register() -> Any:
         account = accounts.register(
             shop(), form.profile(), form.data["password"], by_address(), form.data["proof"] or ""
         )
+    remember(account.name)
     if not is_program():
         enter(account)
     say(gettext("Welcome, %(name)s!", name=account.name))
@@ -76,11 +96,18 @@ def login() -> Any:
 
 
 @bp.post("/login")
-@limiter.limit(lambda: shop().config.limit_login, key_func=by_name_and_address)
+@limiter.limit(lambda: shop().config.limit_login, key_func=by_name_and_device)
+@limiter.limit(
+    lambda: shop().config.limit_login_strangers,
+    key_func=by_name,
+    exempt_when=is_known,
+    error_message=TooManyGuesses.code,
+)
 def do_login() -> Any:
     """Log in: a token for programs, a session for people."""
     form = checked(LoginForm(submitted(LoginForm)), "login.html", next=request.form.get("next", ""))
     account = accounts.log_in(shop(), form.data["name"], form.data["pass"])
+    remember(account.name)
     if is_program():
         return json_reply({"token": accounts.token_for(shop(), account)})
     enter(account)
@@ -89,10 +116,28 @@ def do_login() -> Any:
 
 @bp.post("/logout")
 def logout() -> Any:
-    """End a person's session. A program's token ends by itself."""
+    """End this session or token before its time, or every one of the account."""
+    everywhere = LogoutForm(submitted(LogoutForm)).data["everywhere"]
+    asking = shopper() if is_program() else someone()
+    if asking and everywhere:
+        go_back_to(url_for(".account"))
+        accounts.log_out_everywhere(shop(), asking.name)
+    elif asking:
+        _log_out_here(asking)
     leave()
-    say(gettext("You are logged out."))
-    return reply({"message": "logged out"}, then=url_for("selling.home"))
+    say(gettext("You are logged out everywhere.") if everywhere else gettext("You are logged out."))
+    return reply({"message": "logged out everywhere" if everywhere else "logged out"}, then=url_for("selling.home"))
+
+
+def _log_out_here(asking: Account) -> None:
+    """End this one login. People's browsers forget it in any case, so for them a fault is no reason to stay."""
+    login, until = this_login()
+    try:
+        accounts.log_out(shop(), asking, login, until)
+    except (Refused, RedisError) as fault:
+        if is_program():
+            raise
+        current_app.logger.warning("a session is forgotten by its browser alone: %s", fault)
 
 
 @bp.get("/account")

@@ -46,6 +46,8 @@ def create_app(config: Config) -> Flask:
     app = Flask("storefront", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     app.config.update(
         SECRET_KEY=config.secret,
+        SECRET_KEY_FALLBACKS=list(config.secrets[1:]),
+        WTF_CSRF_SECRET_KEY=list(config.secrets[::-1]),  # the newest last, as itsdangerous has it
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         MAX_FORM_MEMORY_SIZE=LARGEST_FIELD,
         SESSION_COOKIE_NAME="shop",

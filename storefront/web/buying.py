@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import AllHeld, Ended, Malformed, NotStarted, Refused, SaleCancelled, SalePaused, SoldOut
+from storefront.domain.errors import AllHeld, Ended, NotStarted, Refused, SaleCancelled, SalePaused, SoldOut
 from storefront.domain.order import OrderState
 from storefront.services import buying, paying
 from storefront.web import show
@@ -24,12 +24,11 @@ from storefront.web.faces import (
 from storefront.web.forms import EmptyForm
 from storefront.web.limits import by_account, is_allowed, is_nobody, limiter
 from storefront.web.proving import asking_for_proof, given_proof
+from storefront.web.repeating import answered_once, idempotency_key
 from storefront.web.suspicion import suspected
 from storefront.web.who import buyer, shopper
 
 bp = Blueprint("buying", __name__)
-
-LONGEST_KEY = 255
 
 TOLD_BY_THE_SALE = (NotStarted, Ended, SalePaused, SaleCancelled, AllHeld, SoldOut)
 """Why nobody can buy now: a sale's page tells it by itself."""
@@ -45,6 +44,7 @@ def return_to_the_button(_endpoint: str | None, values: dict[str, Any] | None) -
 @bp.post("/miaosha/<product:product>")
 @limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
 @limiter.limit(lambda: shop().config.limit_buy_address, exempt_when=is_allowed)
+@answered_once
 def buy(product: str) -> Any:
     """Buy one unit."""
     asking = buyer()
@@ -84,14 +84,6 @@ def checked_nothing_else() -> None:
     submitted(EmptyForm)
 
 
-def idempotency_key() -> str:
-    """What makes a repeat of this request harmless: a header for programs, a hidden field for people."""
-    key = request.headers.get("Idempotency-Key", "") if is_program() else request.form.get("once", "")
-    if len(key) > LONGEST_KEY:
-        raise Malformed
-    return key
-
-
 @bp.get("/orders")
 def orders() -> Any:
     """The shopper's orders, all or those in one state."""
@@ -123,6 +115,7 @@ def order(order_id: str) -> Any:
 
 @bp.post("/orders/<order_id>/pay")
 @limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
+@answered_once
 def pay(order_id: str) -> Any:
     """Pay an order."""
     asking = shopper()
@@ -153,6 +146,7 @@ def returned(order_id: str) -> Any:
 
 @bp.post("/orders/<order_id>/cancel")
 @limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
+@answered_once
 def cancel(order_id: str) -> Any:
     """Cancel an unpaid order."""
     asking = shopper()

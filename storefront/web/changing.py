@@ -15,10 +15,10 @@ from storefront.services.changing import Said
 from storefront.shop import Shop
 from storefront.stores.changes import Line
 from storefront.web import drafting, show
-from storefront.web.buying import idempotency_key
 from storefront.web.faces import checked, is_program, json_reply, reply, say, shop, shown_again, submitted
 from storefront.web.forms import CancelForm, ExtendForm, PauseForm, RestockForm, ShopForm
 from storefront.web.limits import by_asker, limiter
+from storefront.web.repeating import idempotency_key
 from storefront.web.who import someone
 
 bp = Blueprint("changing", __name__)

@@ -21,7 +21,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from redis.exceptions import RedisError
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
-from wtforms import FileField, IntegerField
+from wtforms import BooleanField, FileField, IntegerField
 from wtforms.fields import Field
 
 from storefront.domain import errors
@@ -40,6 +40,7 @@ STATUS: dict[type[errors.Refused], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.KeyReused: 422,
     errors.TooFast: 429,
     errors.Banned: 429,
     errors.NotStored: 500,
@@ -53,7 +54,21 @@ POLICY = (
 """Content-Security-Policy: nothing from elsewhere, but for other hosts to which forms may lead, and from which pictures
 may come."""
 
-GUARDED = (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"))
+UNUSED = "accelerometer bluetooth camera display-capture geolocation gyroscope hid microphone midi payment serial usb"
+
+GUARDED = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", ", ".join(f"{feature}=()" for feature in UNUSED.split())),
+)
+"""No page is shown in a frame, opened with a handle on it, read from another site, or given a device's features."""
+
+OVER_HTTPS_ALONE = ("Strict-Transport-Security", "max-age=31536000")
+"""Said wherever cookies travel over https alone, also where a proxy ends the encryption: over plain http browsers pass
+over it. Nothing is said of subdomains, which need not be the shop's."""
 
 DRAINED = 1024 * 1024
 """Bytes of a body that is too long which are read all the same."""
@@ -132,7 +147,7 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
             continue
         elif sentence := _wrong_type(field, value):
             flaws[name] = [sentence]
-        else:
+        elif value is not False:  # as a box that isn't ticked sends nothing
             values[name] = str(value)
     if flaws:
         raise InvalidForm(flaws)
@@ -151,6 +166,8 @@ def _wrong_type(field: Field, value: object) -> str | None:
             return str(gettext("This must be a whole number."))
         if not -(2**53) < value < 2**53:  # what every JSON reader holds exactly (RFC 8259, section 6)
             return str(gettext("This number is too large."))
+    elif isinstance(field, BooleanField):
+        return None if isinstance(value, bool) else str(gettext("This must be true or false."))
     elif not isinstance(value, str):
         return str(gettext("This must be text."))
     return None
@@ -360,8 +377,9 @@ def _refuse_http(fault: HTTPException) -> Any:
     return refuse(_Fault(code, sentence), fault.code, headers)
 
 
-def _refuse_fast(_: RateLimitExceeded) -> Any:
-    return refuse(errors.TooFast())
+def _refuse_fast(fault: RateLimitExceeded) -> Any:
+    is_guarded = fault.description == errors.TooManyGuesses.code
+    return refuse(errors.TooManyGuesses() if is_guarded else errors.TooFast())
 
 
 def _refuse_csrf(_: CSRFError) -> Any:
@@ -426,6 +444,8 @@ def _add_headers(response: Response) -> Response:
         response.headers["Vary"] = "Accept, Accept-Language, Authorization, Cookie"
         response.headers.setdefault("Cache-Control", "private, no-cache")
     response.headers.extend(GUARDED)
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        response.headers.extend([OVER_HTTPS_ALONE])
     response.headers["Content-Security-Policy"] = POLICY % (g.get("forms_to", ""), g.get("pictures_from", ""))
     return response
 

@@ -266,6 +266,12 @@ class LoginForm(ShopForm):
 setattr(LoginForm, "pass", PasswordField(_("Password"), required(at_most(128), clean())))
 
 
+class LogoutForm(ShopForm):
+    """Leaving: here, or everywhere."""
+
+    everywhere = BooleanField()
+
+
 class BanForm(ShopForm):
     """Whom to ban, for how long, and why."""
 

@@ -19,16 +19,18 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
 from storefront.domain import errors, text
+from storefront.domain.account import Login
 from storefront.domain.ban import Ban
 from storefront.domain.errors import AllHeld, Refused, SalePaused, SoldOut
 from storefront.domain.ids import repeatable_order_id
 from storefront.services import tokens
 from storefront.shop import Shop
 from storefront.stores.snapshots import Snapshot
-from storefront.web import buying, faces
+from storefront.web import buying, faces, repeating
 from storefront.web.bans import refusal_for
 from storefront.web.limits import COUNTED, Passed
 from storefront.web.policing import Police
+from storefront.web.sessions import login_of
 from storefront.web.tally import Tally, Verdict
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Asker(NamedTuple):
     account: str
     name: str
     key: str
+    login: Login
     claims: tokens.Claims | None = None
 
     @property
@@ -123,6 +126,8 @@ class Gate:
         asker, gone = self._asker(environ), self._shop.snapshots.gone()
         if product is None or asker is None or gone is None or asker.account in gone:
             return None
+        if self._shop.snapshots.has_ended(asker.account, asker.login):
+            return None
         if ban := self._shop.snapshots.known_ban_on(asker.account):
             self._note(snapshot, errors.Banned)
             return self._banned(ban, environ.get("HTTP_ACCEPT_LANGUAGE", "")) if asker.is_program else None
@@ -170,9 +175,10 @@ class Gate:
     def _may_hold(self, snapshot: Snapshot, refusal: type[Refused], asker: Asker) -> bool:
         """Whether the asker holds a unit, or repeats a purchase: they are told something else."""
         order = repeatable_order_id(snapshot.sale, asker.account, asker.key) if asker.key else ""
+        answered = asker.key if asker.is_program else ""
         try:
             return (refusal in ASKED_BEHIND or bool(order)) and self._shop.snapshots.holds(
-                snapshot, asker.account, order
+                snapshot, asker.account, order, answered
             )
         except RedisError:
             return True
@@ -189,19 +195,19 @@ class Gate:
             return self._sender(environ, body)
         if "HTTP_COOKIE" in environ or kind not in ("application/json", "") or bool(body) != bool(kind):
             return None
-        key, authorization = environ.get("HTTP_IDEMPOTENCY_KEY", ""), environ.get("HTTP_AUTHORIZATION", "")
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
         known_by = _digest(authorization.encode(), body)
-        claims = self._claims.get(known_by)
-        if claims is None:
-            try:
-                claims = self._read_claims(authorization, body)
-            except Refused:
-                return None
-            if b'"proof"' not in body:  # no two of these are the same
-                _remember(self._claims, tokens.REMEMBERED, known_by, claims)
-        if time.time() >= claims.expires or len(key) > buying.LONGEST_KEY:
+        known = self._claims.get(known_by)
+        try:
+            key = repeating.read_key(environ.get("HTTP_IDEMPOTENCY_KEY", ""))
+            claims = known or self._read_claims(authorization, body)
+        except Refused:
             return None
-        return Asker(claims.id, claims.name, key, claims)
+        if known is None and b'"proof"' not in body:  # no two of these are the same
+            _remember(self._claims, tokens.REMEMBERED, known_by, claims)
+        if time.time() >= claims.expires:
+            return None
+        return Asker(claims.id, claims.name, key, claims.login, claims)
 
     def _read_claims(self, authorization: str, body: bytes) -> tokens.Claims:
         """What the one token of a request claims that holds at most a proof besides. Raises a refusal where it doesn't.
@@ -217,7 +223,7 @@ class Gate:
         surplus = fields.keys() - {"token", "proof"}
         if surplus or len(given) != 1 or not all(isinstance(one, str) for one in fields.values()):
             raise errors.InvalidToken
-        return tokens.read(given.pop(), self._shop.config.secret)
+        return tokens.read(given.pop(), self._shop.config.secrets)
 
     def _sender(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
         """Who sends a form. Flask judges it, once; the same form sent again within a minute is known."""
@@ -237,9 +243,9 @@ class Gate:
                 return None
             account, _, name = session.get("_user_id", "").partition(" ")
             known = faces.FORM_ONLY | {"proof"}
-            if not account or not fields <= known or request.files or len(key) > buying.LONGEST_KEY:
+            if not account or not fields <= known or request.files or len(key) > repeating.LONGEST_KEY:
                 return None
-            return Asker(account, name, key)
+            return Asker(account, name, key, login_of(session))
 
     # What they are told
 

@@ -3,18 +3,19 @@
 So no JSON call can be forged from another site, and a form needs its CSRF token besides the session.
 """
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, g, request, session
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask import Flask, current_app, g, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
-from storefront.domain.account import Account
+from storefront.domain.account import Account, Login
 from storefront.domain.errors import InvalidToken, Refused
 from storefront.services import accounts, selling, tokens
-from storefront.web.faces import given_token, is_program, is_public, shop
+from storefront.web.faces import given_token, is_program, shop
 from storefront.web.limits import COUNTED, Passed
+from storefront.web.sessions import Sessions, login_of
 
 login_manager = LoginManager()
 
@@ -34,7 +35,7 @@ class Visitor(UserMixin):  # type: ignore[misc]
 def _visitor(session_id: str) -> Visitor | None:
     account_id, _, name = session_id.partition(" ")
     account = accounts.known(shop(), name, account_id)
-    return Visitor(account) if account else None
+    return Visitor(account) if account and account.admits(login_of(session)) else None
 
 
 def someone() -> Account | None:
@@ -66,6 +67,7 @@ def buyer() -> Account | tokens.Claims:
 def enter(account: Account) -> None:
     """Begin a person's session, a new one, so that nobody can have planted it."""
     session.clear()
+    session["login"] = [tokens.new_login_id(), account.era]
     login_user(Visitor(account))
     session.permanent = True
     g.account = account
@@ -77,9 +79,21 @@ def leave() -> None:
     session.clear()
 
 
+def this_login() -> tuple[Login, int]:
+    """By what the caller is known, and when that would run out (Unix ms). Raises InvalidToken."""
+    if not is_program():
+        return login_of(session), int((time.time() + current_app.permanent_session_lifetime.total_seconds()) * 1000)
+    claims = tokens.read(given_token() or "", shop().config.secrets)
+    return claims.login, int(claims.expires * 1000)
+
+
+LONGEST_ADDRESS = 2048
+"""Characters of an address that one is led to: far more than any page of the shop needs."""
+
+
 def local_address(address: str | None) -> str | None:
     """``address`` if it leads to a page of this shop, else None."""
-    if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
+    if not address or len(address) > LONGEST_ADDRESS or not address.startswith("/") or address.startswith("//"):
         return None
     if any(char < " " or char == "\\" for char in address):
         return None
@@ -88,37 +102,30 @@ def local_address(address: str | None) -> str | None:
 
 
 def recognise() -> None:
-    """Note who is asking, for the limits. Costs no round trip; whether the account still exists is asked later."""
+    """Note who is asking, for the limits. Costs no round trip; whether the account still exists is asked later.
+
+    Who shows what was ended a moment ago is nobody: nobody shall be banned for a thief.
+    """
     if passed := request.environ.get(COUNTED):
         g.asking, g.asking_name = passed.claims.id, passed.claims.name
     elif is_program():
         try:
             token = given_token()
-            claims = tokens.read(token, shop().config.secret) if token else None
+            claims = tokens.read(token, shop().config.secrets) if token else None
         except Refused:  # the view will say what is wrong with it
             claims = None
-        g.asking, g.asking_name = (claims.id, claims.name) if claims else (None, "")
+        if claims:
+            _note(claims.id, claims.name, claims.login)
+        else:
+            _note("", "", Login())
     else:
-        account, _, g.asking_name = session.get("_user_id", "").partition(" ")
-        g.asking = account or None
+        account, _, name = session.get("_user_id", "").partition(" ")
+        _note(account, name, login_of(session))
 
 
-class Sessions(SecureCookieSessionInterface):
-    """Flask's sessions, but what is the same for everybody (``Cache-Control: public``) says nothing of anybody's.
-
-    Nor is a cookie looked into that wasn't sent.
-    """
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """See ``SessionInterface``."""
-        if self.get_cookie_name(app) not in request.cookies:
-            return self.session_class()
-        return super().open_session(app, request)
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """See ``SessionInterface``."""
-        if not is_public(response):
-            super().save_session(app, session, response)
+def _note(account: str, name: str, login: Login) -> None:
+    is_somebody = account and not shop().snapshots.has_ended(account, login)
+    g.asking, g.asking_name = (account, name) if is_somebody else (None, "")
 
 
 def init_app(app: Flask) -> None:

@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 
 from storefront import create_app
-from storefront.domain.account import Account, Profile
+from storefront.domain.account import Account, Login, Profile
 from storefront.domain.ids import new_account_id, new_order_id
-from storefront.domain.records import Paid, Record, Requested
+from storefront.domain.records import LoggedOut, LoggedOutEverywhere, Paid, Record, Requested
 from storefront.domain.sale import Sale, Terms
 from storefront.local.shop import LocalShop
-from storefront.services import accounts, auditing, buying, following, paying, rebuilding, selling
+from storefront.services import accounts, auditing, buying, following, paying, rebuilding, restoring, selling
 from storefront.shop import Shop
 from storefront.stores import keys
 from tests.conftest import SETTINGS, charged, config_of, eventually, unique
@@ -207,8 +207,17 @@ def test_account_of_a_rebuilt_shop_is_the_same(inside: Flask) -> None:
     shop: Shop = inside.extensions["shop"]
     made: Account = accounts.register(shop, Profile(unique("x"), 30, "y", "http://example.com/b.jpg"), "secret123")
     accounts.grant_merchant(shop, made.name)
+    accounts.log_out_everywhere(shop, made.name)
+    changed = shop.accounts.get(made.name)
+    assert changed
+    accounts.log_out(shop, changed, Login("one", changed.era), 9_999_999_999_999)
     shop.memory.redis.flushall()
     rebuilding.rebuild(shop)
     again = shop.accounts.get(made.name)
     assert again is not None
     assert (again.id, again.merchant, again.profile) == (made.id, True, made.profile)
+    assert (again.era, again.ended) == (changed.era, (("one", 9_999_999_999_999),))
+    assert changed.era
+    mended = [one for one in restoring._accounts_again(shop, "mending", 1) if getattr(one, "account", "") == made.id]
+    ends = [(type(one), getattr(one, "era", ""), getattr(one, "login", "")) for one in mended[-2:]]
+    assert ends == [(LoggedOutEverywhere, changed.era, ""), (LoggedOut, "", "one")]

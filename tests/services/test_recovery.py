@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from storefront.domain.account import Account, Profile
+from storefront.domain.account import Account, Login, Profile
 from storefront.domain.errors import LedgerDown, LimitReached, Refused
 from storefront.domain.ids import new_order_id
 from storefront.domain.sale import Sale, Terms
@@ -49,6 +49,12 @@ def shopper_of(shop: Shop) -> Account:
     return accounts.register(shop, Profile(unique("shopper"), 20, "x", "http://example.com/a.jpg"), "secret123")
 
 
+def known(shop: Shop, account: Account) -> Account:
+    found = shop.accounts.get(account.name)
+    assert found
+    return found
+
+
 def sale_of(shop: Shop, units: int = UNITS) -> Sale:
     now = shop.memory.now_ms() // 1000
     return selling.open_sale(shop, None, Terms(unique("sale"), units, "x", now - 60, now + 3600, price=100)).sale
@@ -76,6 +82,10 @@ def test_what_was_answered_yes_outlives(running: LocalShop, inside: Shop, fault:
     purchases = [buying.buy(inside, buyer, sale.product) for buyer in buyers]
     paying.pay(inside, buyers[0], purchases[0].order)
     paying.cancel(inside, buyers[1], purchases[1].order)
+    accounts.log_out_everywhere(inside, buyers[3].name)
+    buyers[3] = known(inside, buyers[3])
+    accounts.log_out(inside, buyers[3], Login("a-token", buyers[3].era), 9_999_999_999_999)
+    buyers[3] = known(inside, buyers[3])
     paid = inside.orders.get(purchases[0].order)
     # everything written so far shall have reached the disks: this test is about coming back, not about a lost tail
     eventually(lambda: inside.sales.get(sale.id).units.unpaid == 2)  # type: ignore[union-attr]
