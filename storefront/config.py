@@ -48,6 +48,7 @@ class Config:
     bans_address: str = "4000/day;1500/hour;500/5minutes"
     proof_cost: int = 2000
     register_proof: bool = False
+    log: str = "text"
     limit_default: str = "6000/minute"
     limit_register: str = "60/minute;600/hour"
     limit_login: str = "10/minute"
@@ -164,6 +165,7 @@ def from_environment() -> Config:
             bans_address=_bans(env, "BANS_ADDRESS", Config.bans_address),
             proof_cost=env.int("PROOF_COST", Config.proof_cost, validate=validate.Range(min=1, max=1_000_000)),
             register_proof=env.bool("REGISTER_PROOF", Config.register_proof),
+            log=env.str("LOG", Config.log, validate=validate.OneOf(["text", "json"])),
             limit_default=_limit(env, "LIMIT_DEFAULT", Config.limit_default),
             limit_register=_limit(env, "LIMIT_REGISTER", Config.limit_register),
             limit_login=_limit(env, "LIMIT_LOGIN", Config.limit_login),

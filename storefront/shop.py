@@ -1,9 +1,12 @@
 """The shop: its stores and gateways, opened once per process from the settings."""
 
+from typing import Any
+
 from storefront.config import BadConfig, Config
 from storefront.domain.address import Networks, read_network
 from storefront.domain.errors import Recovering
 from storefront.domain.records import Requested
+from storefront.gateways.aside import Aside
 from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Ledger
 from storefront.gateways.payments import PaymentProvider, Sandbox
@@ -21,6 +24,7 @@ from storefront.stores.proofs import Proofs
 from storefront.stores.refusals import Refusals
 from storefront.stores.sales import Sales
 from storefront.stores.snapshots import PATIENCE, Snapshots
+from storefront.stores.traffic import Traffic
 from storefront.stores.waitlist import Waitlist
 
 
@@ -41,6 +45,7 @@ class Shop:
         self.orders = Orders(self.memory)
         self.bans = BanList(self.memory)
         self.refusals = Refusals(self.memory)
+        self.traffic = Traffic(self.memory)
         self.waitlist = Waitlist(self.memory)
         self.changes = Changes(self.memory)
         self.proofs = Proofs(self.memory)
@@ -53,6 +58,7 @@ class Shop:
         )
         self.requests: Together[Requested, bool] = Together(config.doubt_ms / 1000)
         self.ends = LedgerEnds(self.ledger)
+        self.aside: Aside[Any] = Aside("aside")
         self.payments: PaymentProvider = Sandbox(self.memory.redis)
 
     def is_open(self) -> bool:

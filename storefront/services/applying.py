@@ -27,6 +27,7 @@ from storefront.domain.records import (
     Signed,
 )
 from storefront.gateways.ledger import ACCOUNTS, Line
+from storefront.logs import trail
 from storefront.shop import Shop
 from storefront.stores import accounts, changes, orders, positions, sales, waitlist
 from storefront.stores.positions import AGAIN, Position
@@ -35,6 +36,9 @@ from storefront.stores.scripts import Call, place
 log = logging.getLogger(__name__)
 
 ANOMALIES = frozenset({"short", "missing"})
+
+ABOUT = ("sale", "order", "account")
+"""What the log tells of a record, if it has it."""
 
 
 class LedgerCut(Exception):
@@ -128,6 +132,8 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
     touched: set[str] = set()
     requests: list[Requested | Restored] = []
     for (record, _), word in zip(calls, words, strict=True):
+        if record.request_id and trail.isEnabledFor(logging.INFO):
+            _tell(record, word)
         if isinstance(record, Opened) and word != "name_taken":
             shop.sales.index(record, partition.number)
         if isinstance(record, Requested | Restored) and record.shopper:
@@ -139,6 +145,13 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
     if requests:
         shop.orders.index(requests)
     shop.sales.unsettle(touched)
+
+
+def _tell(record: Record, word: str) -> None:
+    """A line on what became of a record that a request led to."""
+    about = {name: getattr(record, name) for name in ABOUT if hasattr(record, name)}
+    told = {"request_id": record.request_id, "record": type(record).__name__, "answer": word, **about}
+    trail.info("applied", extra=told)
 
 
 def _apply_signature(shop: Shop, partition: Partition, offset: int, signed: str) -> None:
