@@ -11,6 +11,8 @@ from environs import EnvError, FileAwareEnv, validate
 from limits import parse_many
 
 SECRET_LENGTH = 32
+KAFKA_SECURITIES = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 WELL_KNOWN_SECRETS = ("change", "secret", "example", "default", "dev", "test", "password")
 
 
@@ -28,6 +30,11 @@ class Config:
     rq_url: str
     kafka: str
     pictures: str
+    kafka_security: str = "PLAINTEXT"
+    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
+    kafka_username: str = ""
+    kafka_password: str = ""
+    kafka_cafile: str = ""
     topic_prefix: str = ""
     partitions: int = 4
     replication: int = 1
@@ -102,6 +109,26 @@ def _redis_url(given: str) -> str:
     return given
 
 
+def _kafka_access(env: FileAwareEnv) -> dict[str, str]:
+    security = env.str("KAFKA_SECURITY", Config.kafka_security, validate=validate.OneOf(KAFKA_SECURITIES))
+    mechanism = env.str("KAFKA_SASL_MECHANISM", Config.kafka_sasl_mechanism, validate=validate.OneOf(SASL_MECHANISMS))
+    username, password = env.str("KAFKA_USERNAME", ""), env.str("KAFKA_PASSWORD", "")
+    if security.startswith("SASL") and not (username and password):
+        raise BadConfig(f"STOREFRONT_KAFKA_SECURITY is {security}: set STOREFRONT_KAFKA_USERNAME and _PASSWORD, too.")
+    if username and not security.startswith("SASL"):
+        raise BadConfig("STOREFRONT_KAFKA_USERNAME takes STOREFRONT_KAFKA_SECURITY=SASL_SSL (or SASL_PLAINTEXT).")
+    cafile = env.str("KAFKA_CAFILE", "")
+    if cafile and not Path(cafile).is_file():
+        raise BadConfig(f"STOREFRONT_KAFKA_CAFILE is “{cafile}”, which is no file.")
+    return {
+        "kafka_security": security,
+        "kafka_sasl_mechanism": mechanism,
+        "kafka_username": username,
+        "kafka_password": password,
+        "kafka_cafile": cafile,
+    }
+
+
 def _folder(given: str) -> str:
     if not Path(given).is_dir():
         raise BadConfig(
@@ -143,6 +170,7 @@ def from_environment() -> Config:
             rq_url=env.str("RQ_URL", other_database(redis_url, 2)),
             kafka=env.str("KAFKA"),
             pictures=_folder(env.str("PICTURES")),
+            **_kafka_access(env),
             topic_prefix=env.str("TOPIC_PREFIX", Config.topic_prefix),
             partitions=env.int("PARTITIONS", Config.partitions, validate=positive),
             replication=env.int("REPLICATION", Config.replication, validate=positive),

@@ -6,6 +6,7 @@ from storefront.config import BadConfig, Config
 from storefront.domain.address import Networks, read_network
 from storefront.domain.errors import Recovering
 from storefront.domain.records import Requested
+from storefront.gateways.access import Access
 from storefront.gateways.aside import Aside
 from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Ledger
@@ -26,6 +27,14 @@ from storefront.stores.sales import Sales
 from storefront.stores.snapshots import PATIENCE, Snapshots
 from storefront.stores.traffic import Traffic
 from storefront.stores.waitlist import Waitlist
+
+
+def access_of(config: Config) -> Access:
+    """How this shop's processes get into Kafka."""
+    return Access(
+        config.kafka_security, config.kafka_sasl_mechanism, config.kafka_username, config.kafka_password,
+        config.kafka_cafile,
+    )  # fmt: skip
 
 
 class Shop:
@@ -54,7 +63,12 @@ class Shop:
         self.awaited = Awaited(self.memory)
         self.positions = Positions(self.memory)
         self.ledger = Ledger(
-            config.kafka, config.topic_prefix, config.partitions, config.replication, config.send_timeout
+            config.kafka,
+            config.topic_prefix,
+            config.partitions,
+            config.replication,
+            config.send_timeout,
+            access_of(config),
         )
         self.requests: Together[Requested, bool] = Together(config.doubt_ms / 1000)
         self.ends = LedgerEnds(self.ledger)

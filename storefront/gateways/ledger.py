@@ -20,6 +20,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from storefront.domain.errors import LedgerDown
 from storefront.domain.records import Probed, Record, decode, encode
 from storefront.gateways import topics
+from storefront.gateways.access import OPEN, Access
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +80,17 @@ class Line:
 class Ledger:
     """One process's access to the ledger at ``servers`` (``host:port,…``)."""
 
-    def __init__(self, servers: str, prefix: str, partitions: int, replication: int, send_timeout: float) -> None:
+    def __init__(
+        self,
+        servers: str,
+        prefix: str,
+        partitions: int,
+        replication: int,
+        send_timeout: float,
+        access: Access = OPEN,
+    ) -> None:
         self._servers = servers.split(",")
+        self._access = access
         self._prefix = prefix
         self._replication = replication
         self._send_timeout = send_timeout
@@ -186,6 +196,7 @@ class Ledger:
                     bootstrap_timeout_ms=int(self._send_timeout * 1000),
                     reconnect_backoff_max_ms=1000,
                     metrics_enabled=False,
+                    **self._access.options(),
                 )
             return self._producer
         finally:
@@ -218,7 +229,7 @@ class Ledger:
         """
         counts = Counter(self._prefix + topic for topic, _ in self.partitions)
         try:
-            for warning in topics.ensure(self._servers, counts, self._replication):
+            for warning in topics.ensure(self._servers, counts, self._replication, self._access):
                 log.warning("%s", warning)
         except KafkaError as fault:
             raise LedgerDown from fault
@@ -226,7 +237,7 @@ class Ledger:
     def reader(self) -> "Reader":
         """A new reader. Raises LedgerDown if the broker can't be reached."""
         try:
-            return Reader(self._servers, self._prefix)
+            return Reader(self._servers, self._prefix, self._access)
         except KafkaError as fault:
             raise LedgerDown from fault
 
@@ -246,7 +257,7 @@ def _close(producer: KafkaProducer, timeout: float) -> None:
 class Reader:
     """Reads partitions in order, from positions that its user keeps. For one thread."""
 
-    def __init__(self, servers: list[str], prefix: str) -> None:
+    def __init__(self, servers: list[str], prefix: str, access: Access = OPEN) -> None:
         self._prefix = prefix
         self._came = 0.0
         self._consumer = KafkaConsumer(
@@ -258,6 +269,7 @@ class Reader:
             reconnect_backoff_max_ms=1000,
             fetch_max_wait_ms=HELD_BACK_MS,
             metrics_enabled=False,
+            **access.options(),
         )
 
     def _partition(self, partition: tuple[str, int]) -> TopicPartition:

@@ -69,7 +69,7 @@ def test_replicas_that_are_asked_for_are_missed(app_with: Callable[..., Flask]) 
 
 def test_without_order_workers_it_sells_and_says_so(app: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "WORKERS", "no workers")
-    status, word, checks = eventually(lambda: found if (found := asked(app))[0] == 200 else None)
+    _, word, checks = eventually(lambda: found if (found := asked(app))[0] == 200 else None)
     assert word == "degraded"
     assert checks["workers"]["why"] == "no order worker runs"
 
