@@ -63,8 +63,8 @@ class Services:
             "blocking-threads": THREADS,
             "backlog": 1024,
             "backpressure": CONNECTIONS,
-            "workers-kill-timeout": 5,
-            "respawn-interval": 0.5,
+            "workers-kill-timeout": 15,
+            "respawn-interval": 20,  # between two that are replaced on SIGHUP: the new one must be up by then
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         argv = [sys.executable, "-m", "granian", *words, "--no-ws", "--respawn-failed-workers", "wsgi:app"]

@@ -59,13 +59,13 @@ def look(shop: Shop) -> Readiness:
         found = asked_redis.result(max(0, deadline - time.monotonic()))
         checks["redis"] = _check("")
     except (RedisError, TimeoutError) as fault:
-        checks["redis"] = _check(f"Redis does not answer: {str(fault) or SILENT}")
+        checks["redis"] = _check(f"Redis does not answer: {_kind(fault)}")
     try:
         ends = asked_ledger.result(max(0, deadline - time.monotonic()))
         checks["ledger"] = _check("")
     except (LedgerDown, TimeoutError) as fault:
         took = shop.ledger.acknowledged_within(ACKNOWLEDGED)
-        checks["ledger"] = _check("" if took else f"Kafka does not answer: {fault.__cause__ or SILENT}")
+        checks["ledger"] = _check("" if took else f"Kafka does not answer: {_kind(fault)}")
     if found is None:
         return Readiness(sells=False, checks=checks)
     behind = [f"{topic}/{number}" for (topic, number), at in found.positions.items() if at.signed != at.epoch]
@@ -94,6 +94,11 @@ def _of_workers(found: InRedis, ends: dict[tuple[str, int], int] | None) -> dict
     lag = sum(max(0, end - found.positions[name].offset) for name, end in ends.items())
     why = f"{lag} records wait for the order workers" if lag > MOST_LAG else ""
     return _check(why if found.workers else "no order worker runs", workers=found.workers, lag=lag)
+
+
+def _kind(fault: Exception) -> str:
+    """What kind of fault it is; its words name addresses that are nobody else's business."""
+    return SILENT if isinstance(fault, TimeoutError) else type(fault.__cause__ or fault).__name__
 
 
 def _check(why: str, **figures: int) -> dict[str, Any]:

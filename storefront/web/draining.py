@@ -1,0 +1,109 @@
+"""How a web process ends without losing a request: it takes leave before the server lets go of its connections.
+
+Granian, asked to end, closes whatever connection is idle at that moment and drops those that nobody has taken up yet: a
+request that is on its way there gets no answer. So SIGTERM is held back for a while. First every answer says that it is
+its connection's last, so that none is idle in the end; then the process takes no more connections, once it has taken
+all that wait; and only then granian is told.
+"""
+
+import logging
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+LEAVE = 2.0
+"""Seconds in which answers close their connections. A client, or proxy, that keeps one idle for longer must expect that
+it is closed when it uses it again; nginx keeps none for as long (``keepalive_timeout`` in deploy/nginx)."""
+
+MOST_WAITING = 2.0
+"""Seconds to wait at most for a moment without connections that wait to be taken."""
+
+TAKEN = 0.3
+"""Seconds for the last connections' requests to be read."""
+
+
+def on_sigterm(app: Flask) -> None:
+    """Have this process take leave when it is asked to end. To be called in the main thread, before others begin.
+
+    The signal is blocked in all threads but by one that waits for it, which then calls what granian has set for it.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_wait, args=[app], name="draining", daemon=True).start()
+
+
+def _wait(app: Flask) -> None:
+    signal.sigwait({signal.SIGTERM})
+    log.info("taking leave")
+    _take_leave(app)
+    time.sleep(LEAVE)
+    for number, listener in _listeners().items():
+        _stop_listening(number, listener)
+    time.sleep(TAKEN)
+    handler: Any = signal.getsignal(signal.SIGTERM)
+    if callable(handler):
+        handler(signal.SIGTERM, None)
+    else:  # granian isn't up yet
+        os._exit(0)
+
+
+def _take_leave(app: Flask) -> None:
+    """From now on each answer is its connection's last."""
+    through = app.wsgi_app
+
+    def closing(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, ("Connection", "close")], *more)
+
+        return through(environ, start)
+
+    app.wsgi_app = closing  # type: ignore[method-assign]
+
+
+def _listeners() -> dict[int, socket.socket]:
+    """The sockets on which this process takes connections, by their numbers."""
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError, ValueError):
+            one = socket.socket(fileno=os.dup(int(entry.name)))
+            is_internet = one.family in (socket.AF_INET, socket.AF_INET6)
+            if is_internet and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found[int(entry.name)] = one
+            else:
+                one.close()
+    return found
+
+
+def _stop_listening(number: int, listener: socket.socket) -> None:
+    """Take no more connections, at a moment when none waits: those would be dropped.
+
+    Granian goes on asking that number for connections, and what stands there now never has one: on a socket that is
+    merely shut down it would ask without a pause.
+    """
+    deadline = time.monotonic() + MOST_WAITING
+    with socket.socket(socket.AF_UNIX) as silent, listener:
+        silent.bind("")  # a name that the system chooses, and nobody knows
+        silent.listen(1)
+        silent.settimeout(0)
+        while _waiting(listener) and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        os.dup2(silent.fileno(), number)
+
+
+def _waiting(listener: socket.socket) -> int:
+    """How many connections wait to be taken: what the kernel tells of a listening socket as ``tcpi_unacked``."""
+    told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return int(struct.unpack_from("=I", told, 24)[0])
