@@ -13,7 +13,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,14 +26,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEAVE = 2.0
-"""Seconds in which answers close their connections. A client, or proxy, that keeps one idle for longer must expect that
-it is closed when it uses it again; nginx keeps none for as long (``keepalive_timeout`` in deploy/nginx)."""
+"""Seconds at most in which answers close their connections; it is over when there are none. A client, or proxy, that
+keeps one idle for longer must expect that it is closed when it uses it again; nginx keeps none for as long
+(``keepalive_timeout`` in deploy/nginx)."""
 
 MOST_WAITING = 2.0
 """Seconds to wait at most for a moment without connections that wait to be taken."""
 
 TAKEN = 0.3
-"""Seconds for the last connections' requests to be read."""
+"""Seconds at most for the requests of the last connections to be read."""
+
+POLL = 0.02
 
 
 def on_sigterm(app: Flask) -> None:
@@ -49,15 +52,16 @@ def _wait(app: Flask) -> None:
     signal.sigwait({signal.SIGTERM})
     log.info("taking leave")
     _take_leave(app)
-    time.sleep(LEAVE)
-    for number, listener in _listeners().items():
-        _stop_listening(number, listener)
-    time.sleep(TAKEN)
-    handler: Any = signal.getsignal(signal.SIGTERM)
-    if callable(handler):
-        handler(signal.SIGTERM, None)
-    else:  # granian isn't up yet
+    listeners = _listeners()
+    if not listeners:  # granian isn't up yet: nobody is served, and it wouldn't listen to us
         os._exit(0)
+    ports = {listener.getsockname()[1] for listener in listeners.values()}
+    _wait_for_the_last(ports, LEAVE)
+    for number, listener in listeners.items():
+        _stop_listening(number, listener)
+    _wait_for_the_last(ports, TAKEN)
+    handler: Any = signal.getsignal(signal.SIGTERM)
+    handler(signal.SIGTERM, None)
 
 
 def _take_leave(app: Flask) -> None:
@@ -73,17 +77,42 @@ def _take_leave(app: Flask) -> None:
     app.wsgi_app = closing  # type: ignore[method-assign]
 
 
+def _sockets() -> Iterator[tuple[int, socket.socket]]:
+    """The internet sockets of this process with their numbers, each as one that is to be closed."""
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # it was closed meanwhile
+            if not str(entry.readlink()).startswith("socket:"):
+                continue
+            one = socket.socket(fileno=os.dup(int(entry.name)))
+            if one.family in (socket.AF_INET, socket.AF_INET6):
+                yield int(entry.name), one
+            else:
+                one.close()
+
+
 def _listeners() -> dict[int, socket.socket]:
     """The sockets on which this process takes connections, by their numbers."""
     found = {}
-    for entry in Path("/proc/self/fd").iterdir():
-        with suppress(OSError, ValueError):
-            one = socket.socket(fileno=os.dup(int(entry.name)))
-            is_internet = one.family in (socket.AF_INET, socket.AF_INET6)
-            if is_internet and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                found[int(entry.name)] = one
-            else:
-                one.close()
+    for number, one in _sockets():
+        if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            found[number] = one
+        else:
+            one.close()
+    return found
+
+
+def _wait_for_the_last(ports: set[int], most: float) -> None:
+    """Wait until nobody is connected to these ports, ``most`` seconds at most."""
+    deadline = time.monotonic() + most
+    while _connected(ports) and time.monotonic() < deadline:
+        time.sleep(POLL)
+
+
+def _connected(ports: set[int]) -> bool:
+    found = False
+    for _, one in _sockets():
+        with one, suppress(OSError):  # a listening one has no peer
+            found = found or bool(one.getsockname()[1] in ports and one.getpeername())
     return found
 
 
