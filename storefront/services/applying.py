@@ -6,6 +6,8 @@ passes over what was applied before; the position is written after the effects.
 """
 
 import logging
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +38,9 @@ from storefront.stores.scripts import Call, place
 log = logging.getLogger(__name__)
 
 ANOMALIES = frozenset({"short", "missing"})
+
+TOLD_FOR = 60.0
+"""Seconds after which the log tells no more what becomes of a record: a replay would tell the whole ledger again."""
 
 ABOUT = ("sale", "order", "account")
 """What the log tells of a record, if it has it."""
@@ -131,8 +136,9 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
     words = _run(shop, partition, [call for _, call in calls])
     touched: set[str] = set()
     requests: list[Requested | Restored] = []
+    told_since = (time.time() - TOLD_FOR) * 1000 if trail.isEnabledFor(logging.INFO) else math.inf
     for (record, _), word in zip(calls, words, strict=True):
-        if record.request_id and trail.isEnabledFor(logging.INFO):
+        if record.request_id and record.at > told_since:
             _tell(record, word)
         if isinstance(record, Opened) and word != "name_taken":
             shop.sales.index(record, partition.number)
