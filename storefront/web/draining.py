@@ -39,29 +39,36 @@ TAKEN = 0.3
 POLL = 0.02
 
 
+SOCKETS = Path("/proc/self/fd")
+"""Where the system lists what this process has open. Where there is no such place, processes end as granian has it."""
+
+
 def on_sigterm(app: Flask) -> None:
     """Have this process take leave when it is asked to end. To be called in the main thread, before others begin.
 
     The signal is blocked in all threads but by one that waits for it, which then calls what granian has set for it.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    threading.Thread(target=_wait, args=[app], name="draining", daemon=True).start()
+    if SOCKETS.is_dir():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_wait, args=[app], name="draining", daemon=True).start()
 
 
 def _wait(app: Flask) -> None:
     signal.sigwait({signal.SIGTERM})
     log.info("taking leave")
-    _take_leave(app)
     listeners = _listeners()
     if not listeners:  # granian isn't up yet: nobody is served, and it wouldn't listen to us
         os._exit(0)
-    ports = {listener.getsockname()[1] for listener in listeners.values()}
-    _wait_for_the_last(ports, LEAVE)
-    for number, listener in listeners.items():
-        _stop_listening(number, listener)
-    _wait_for_the_last(ports, TAKEN)
-    handler: Any = signal.getsignal(signal.SIGTERM)
-    handler(signal.SIGTERM, None)
+    try:
+        _take_leave(app)
+        places = {_place(listener) for listener in listeners.values()}
+        _wait_for_the_last(places, LEAVE)
+        for number, listener in listeners.items():
+            _stop_listening(number, listener)
+        _wait_for_the_last(places, TAKEN)
+    finally:
+        handler: Any = signal.getsignal(signal.SIGTERM)
+        handler(signal.SIGTERM, None)
 
 
 def _take_leave(app: Flask) -> None:
@@ -78,16 +85,11 @@ def _take_leave(app: Flask) -> None:
 
 
 def _sockets() -> Iterator[tuple[int, socket.socket]]:
-    """The internet sockets of this process with their numbers, each as one that is to be closed."""
-    for entry in Path("/proc/self/fd").iterdir():
+    """The sockets of this process with their numbers, each as one that is to be closed."""
+    for entry in SOCKETS.iterdir():
         with suppress(OSError):  # it was closed meanwhile
-            if not str(entry.readlink()).startswith("socket:"):
-                continue
-            one = socket.socket(fileno=os.dup(int(entry.name)))
-            if one.family in (socket.AF_INET, socket.AF_INET6):
-                yield int(entry.name), one
-            else:
-                one.close()
+            if str(entry.readlink()).startswith("socket:"):
+                yield int(entry.name), socket.socket(fileno=os.dup(int(entry.name)))
 
 
 def _listeners() -> dict[int, socket.socket]:
@@ -101,18 +103,25 @@ def _listeners() -> dict[int, socket.socket]:
     return found
 
 
-def _wait_for_the_last(ports: set[int], most: float) -> None:
-    """Wait until nobody is connected to these ports, ``most`` seconds at most."""
+def _place(one: socket.socket) -> int | str:
+    """Where a listening socket, and the connections that came by it, are: a port, or a file's name."""
+    name = one.getsockname()
+    return name[1] if isinstance(name, tuple) else name  # type: ignore[no-any-return]
+
+
+def _wait_for_the_last(places: set[int | str], most: float) -> None:
+    """Wait until nobody is connected there, ``most`` seconds at most."""
     deadline = time.monotonic() + most
-    while _connected(ports) and time.monotonic() < deadline:
+    while _connected(places) and time.monotonic() < deadline:
         time.sleep(POLL)
 
 
-def _connected(ports: set[int]) -> bool:
+def _connected(places: set[int | str]) -> bool:
     found = False
     for _, one in _sockets():
         with one, suppress(OSError):  # a listening one has no peer
-            found = found or bool(one.getsockname()[1] in ports and one.getpeername())
+            one.getpeername()
+            found = found or _place(one) in places
     return found
 
 
@@ -134,5 +143,7 @@ def _stop_listening(number: int, listener: socket.socket) -> None:
 
 def _waiting(listener: socket.socket) -> int:
     """How many connections wait to be taken: what the kernel tells of a listening socket as ``tcpi_unacked``."""
+    if listener.family == socket.AF_UNIX:  # the kernel doesn't tell; nginx's connections are taken at once
+        return 0
     told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
     return int(struct.unpack_from("=I", told, 24)[0])
