@@ -11,7 +11,7 @@ import threading
 
 from redis.exceptions import RedisError
 
-from storefront import config
+from storefront import config, logs
 from storefront.domain.errors import LedgerDown
 from storefront.gateways.topics import OtherPartitions
 from storefront.shop import Shop
@@ -21,36 +21,36 @@ from storefront.workers.orders import OrderWorker
 USAGE = "usage: worker.py orders | expiry"
 
 
-def orders(stop: threading.Event) -> None:
+log = logging.getLogger("storefront.worker")
+
+
+def orders(settings: config.Config, stop: threading.Event, /) -> None:
     """Apply the ledger until told to stop."""
-    shop = Shop(config.from_environment())
+    shop = Shop(settings)
     while not stop.is_set():
         try:
             shop.memory.ping()
             shop.ledger.ensure_topics()
         except RedisError as fault:
-            print(f"Redis does not answer (STOREFRONT_REDIS_URL): {fault}; trying again", flush=True)
+            log.warning("Redis does not answer (STOREFRONT_REDIS_URL): %s; trying again", fault)
         except LedgerDown as fault:
             why = f"{shop.config.kafka} (STOREFRONT_KAFKA): {fault.__cause__}"
-            print(f"the ledger's topics can't be had from Kafka at {why}; trying again", flush=True)
+            log.warning("the ledger's topics can't be had from Kafka at %s; trying again", why)
         else:
-            print("ready: applying the ledger", flush=True)
+            logs.announcements.info("ready: applying the ledger")
             OrderWorker(shop).run(stop)
         stop.wait(2)
     shop.close()
 
 
-def sweeps(stop: threading.Event) -> None:
+def sweeps(_: config.Config, stop: threading.Event, /) -> None:
     """Run the sweep until told to stop."""
-    config.from_environment()
-    print("ready: sweeping every second", flush=True)
+    logs.announcements.info("ready: sweeping every second")
     expiry.run(stop)
 
 
 def main() -> int:
     """Run the worker that the command line names. Returns the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it, we say in a sentence of our own
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -63,7 +63,9 @@ def main() -> int:
             print(USAGE, file=sys.stderr)
             return 2
     try:
-        work(stop)
+        settings = config.from_environment()
+        logs.configure(settings.log)
+        work(settings, stop)
     except (config.BadConfig, OtherPartitions) as fault:
         print(fault, file=sys.stderr)
         return 1

@@ -1,24 +1,28 @@
 """The web door: `granian --interface wsgi wsgi:app`. Its settings come from the environment (docs/operations.md)."""
 
 import gc
-import logging
 import os
 import sys
 import threading
 
-from storefront import create_app
+from storefront import create_app, logs
 from storefront.config import BadConfig, from_environment
 from storefront.services import warming
-from storefront.web import pinning
+from storefront.web import draining, pinning
 
-logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it, the shop says in a sentence of its own
+is_command = "FLASK_RUN_FROM_CLI" in os.environ
 
 try:
-    app = create_app(from_environment())
+    config = from_environment()
+    if is_command:
+        logs.spare()
+    else:
+        logs.configure(config.log)
+    app = create_app(config)
 except BadConfig as fault:
     sys.exit(f"The shop does not start: {fault}")
 
-if "FLASK_RUN_FROM_CLI" in os.environ:  # the shop's commands sell nothing
+if is_command:  # the shop's commands sell nothing
     from storefront.rehearsal import command  # starts processes, which no web process needs to know how to do
 
     command.init_app(app)
@@ -26,6 +30,7 @@ else:
     shop = app.extensions["shop"]
     if shop.config.pin:
         pinning.pin()
+    draining.on_sigterm(app)
     # What is there now stays; and what comes makes few cycles, so that looking for them can wait.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

@@ -11,6 +11,8 @@ from environs import EnvError, FileAwareEnv, validate
 from limits import parse_many
 
 SECRET_LENGTH = 32
+KAFKA_SECURITIES = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 WELL_KNOWN_SECRETS = ("change", "secret", "example", "default", "dev", "test", "password")
 
 
@@ -30,6 +32,11 @@ class Config:
     pictures: str
     secret_before: str = ""
     """What ``secret`` was until lately: what is signed with it still counts."""
+    kafka_security: str = "PLAINTEXT"
+    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
+    kafka_username: str = ""
+    kafka_password: str = ""
+    kafka_cafile: str = ""
     topic_prefix: str = ""
     partitions: int = 4
     replication: int = 1
@@ -55,6 +62,7 @@ class Config:
     bans_address: str = "4000/day;1500/hour;500/5minutes"
     proof_cost: int = 2000
     register_proof: bool = False
+    log: str = "text"
     limit_default: str = "6000/minute"
     limit_register: str = "60/minute;600/hour"
     limit_login: str = "10/minute"
@@ -119,6 +127,26 @@ def _redis_url(given: str) -> str:
             f"STOREFRONT_REDIS_URL is “{given}”; it must begin with redis://, rediss://, redis+sentinel:// or unix://"
         )
     return given
+
+
+def _kafka_access(env: FileAwareEnv) -> dict[str, str]:
+    security = env.str("KAFKA_SECURITY", Config.kafka_security, validate=validate.OneOf(KAFKA_SECURITIES))
+    mechanism = env.str("KAFKA_SASL_MECHANISM", Config.kafka_sasl_mechanism, validate=validate.OneOf(SASL_MECHANISMS))
+    username, password = env.str("KAFKA_USERNAME", ""), env.str("KAFKA_PASSWORD", "")
+    if security.startswith("SASL") and not (username and password):
+        raise BadConfig(f"STOREFRONT_KAFKA_SECURITY is {security}: set STOREFRONT_KAFKA_USERNAME and _PASSWORD, too.")
+    if username and not security.startswith("SASL"):
+        raise BadConfig("STOREFRONT_KAFKA_USERNAME takes STOREFRONT_KAFKA_SECURITY=SASL_SSL (or SASL_PLAINTEXT).")
+    cafile = env.str("KAFKA_CAFILE", "")
+    if cafile and not Path(cafile).is_file():
+        raise BadConfig(f"STOREFRONT_KAFKA_CAFILE is “{cafile}”, which is no file.")
+    return {
+        "kafka_security": security,
+        "kafka_sasl_mechanism": mechanism,
+        "kafka_username": username,
+        "kafka_password": password,
+        "kafka_cafile": cafile,
+    }
 
 
 def _folder(given: str) -> str:
@@ -187,6 +215,7 @@ def from_environment() -> Config:
             rq_url=env.str("RQ_URL", other_database(redis_url, 2)),
             kafka=env.str("KAFKA"),
             pictures=_folder(env.str("PICTURES")),
+            **_kafka_access(env),
             topic_prefix=env.str("TOPIC_PREFIX", Config.topic_prefix),
             partitions=env.int("PARTITIONS", Config.partitions, validate=positive),
             replication=env.int("REPLICATION", Config.replication, validate=positive),
@@ -210,6 +239,7 @@ def from_environment() -> Config:
             bans_address=_bans(env, "BANS_ADDRESS", Config.bans_address),
             proof_cost=env.int("PROOF_COST", Config.proof_cost, validate=validate.Range(min=1, max=1_000_000)),
             register_proof=env.bool("REGISTER_PROOF", Config.register_proof),
+            log=env.str("LOG", Config.log, validate=validate.OneOf(["text", "json"])),
             limit_default=_limit(env, "LIMIT_DEFAULT", Config.limit_default),
             limit_register=_limit(env, "LIMIT_REGISTER", Config.limit_register),
             limit_login=_limit(env, "LIMIT_LOGIN", Config.limit_login),

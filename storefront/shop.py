@@ -1,9 +1,13 @@
 """The shop: its stores and gateways, opened once per process from the settings."""
 
+from typing import Any
+
 from storefront.config import BadConfig, Config
 from storefront.domain.address import Networks, read_network
 from storefront.domain.errors import Recovering
 from storefront.domain.records import Requested
+from storefront.gateways.access import Access
+from storefront.gateways.aside import Aside
 from storefront.gateways.ends import LedgerEnds
 from storefront.gateways.ledger import Ledger
 from storefront.gateways.payments import PaymentProvider
@@ -25,7 +29,16 @@ from storefront.stores.proofs import Proofs
 from storefront.stores.refusals import Refusals
 from storefront.stores.sales import Sales
 from storefront.stores.snapshots import PATIENCE, Snapshots
+from storefront.stores.traffic import Traffic
 from storefront.stores.waitlist import Waitlist
+
+
+def access_of(config: Config) -> Access:
+    """How this shop's processes get into Kafka."""
+    return Access(
+        config.kafka_security, config.kafka_sasl_mechanism, config.kafka_username, config.kafka_password,
+        config.kafka_cafile,
+    )  # fmt: skip
 
 
 class Shop:
@@ -47,6 +60,7 @@ class Shop:
         self.bans = BanList(self.memory)
         self.known_addresses = KnownAddresses(self.memory)
         self.refusals = Refusals(self.memory)
+        self.traffic = Traffic(self.memory)
         self.waitlist = Waitlist(self.memory)
         self.changes = Changes(self.memory)
         self.proofs = Proofs(self.memory)
@@ -56,10 +70,16 @@ class Shop:
         self.awaited = Awaited(self.memory)
         self.positions = Positions(self.memory)
         self.ledger = Ledger(
-            config.kafka, config.topic_prefix, config.partitions, config.replication, config.send_timeout
+            config.kafka,
+            config.topic_prefix,
+            config.partitions,
+            config.replication,
+            config.send_timeout,
+            access_of(config),
         )
         self.requests: Together[Requested, bool] = Together(config.doubt_ms / 1000)
         self.ends = LedgerEnds(self.ledger)
+        self.aside: Aside[Any] = Aside("aside")
         self.payments = _provider(config, self.memory)
 
     def is_open(self) -> bool:

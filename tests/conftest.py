@@ -99,8 +99,8 @@ def broker_settings() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
-    """A running shop: Redis, broker, order worker, sweep, two web processes."""
-    settings = SETTINGS | broker_settings()
+    """A running shop: Redis, broker, order worker, sweep, two web processes. It logs as in production."""
+    settings = SETTINGS | broker_settings() | {"STOREFRONT_LOG": "json"}
     with LocalShop(tmp_path_factory.mktemp("shop"), web_processes=2, env=settings) as shop:
         yield shop
 

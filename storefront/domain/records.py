@@ -9,17 +9,22 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+from storefront.domain import trace
 from storefront.domain.ids import new_record_id, tag_of
 from storefront.domain.sale import Proof
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One line of the ledger. ``id`` tells it from every other, also from the same kind about the same thing."""
+    """One line of the ledger. ``id`` tells it from every other, also from the same kind about the same thing.
+
+    ``request_id`` is for the logs (see ``trace``): it travels beside what the record says and is no part of it.
+    """
 
     topic: ClassVar[str]
     at: int
     id: str = field(default_factory=new_record_id)
+    request_id: str = field(default_factory=trace.current, compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -379,20 +384,21 @@ def line_of(record: Change | Opened) -> str:
     return json.dumps({"kind": type(record).__name__, **told}, ensure_ascii=False, separators=(",", ":"))
 
 
-_FIELDS = {kind: [field.name for field in fields(kind)] for kind in KINDS.values()}
+_FIELDS = {kind: [field.name for field in fields(kind) if field.compare] for kind in KINDS.values()}
 
 
 def encode(record: Record) -> bytes:
     """The record as the ledger holds it: a JSON object whose ``kind`` names the class."""
     given = {"kind": type(record).__name__, **vars(record)}
+    del given["request_id"]
     return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def decode(value: bytes) -> Record:
+def decode(value: bytes, request_id: str = "") -> Record:
     """The record that ``encode`` wrote. Raises ValueError for anything else; unknown fields are left out."""
     try:
         given: dict[str, Any] = json.loads(value)
         kind = KINDS[given["kind"]]
-        return kind(**{name: given[name] for name in _FIELDS[kind] if name in given})
+        return kind(**{name: given[name] for name in _FIELDS[kind] if name in given}, request_id=request_id)
     except (KeyError, TypeError) as fault:
         raise ValueError(f"not a record of this ledger: {value[:200]!r}") from fault

@@ -1,9 +1,10 @@
-"""Where the ledger ends, for somebody who can't wait: a thread of its own asks, whose silence holds nobody up."""
+"""Where the ledger ends, for somebody who can't wait for a broker that is away."""
 
-import threading
 from concurrent.futures import Future
+from contextlib import suppress
 
 from storefront.domain.errors import LedgerDown
+from storefront.gateways.aside import Aside
 from storefront.gateways.ledger import Ledger, Reader
 
 Ends = dict[tuple[str, int], int]
@@ -15,31 +16,25 @@ class LedgerEnds:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._reader: Reader | None = None
-        self._asking = threading.Lock()
-        self._answer: Future[Ends] | None = None
+        self._aside: Aside[Ends] = Aside("ledger-ends")
+
+    def ask(self) -> Future[Ends]:
+        """What will hold the offset that the next record of each partition will have, or LedgerDown."""
+        return self._aside.ask(self._ask)
 
     def look(self, timeout: float) -> Ends | None:
-        """The offset that the next record of each partition will have; None if no answer came within ``timeout``."""
-        with self._asking:
-            if self._answer is None or self._answer.done():
-                self._answer = Future()
-                threading.Thread(target=self._ask, args=[self._answer], name="ledger-ends", daemon=True).start()
-            answer = self._answer
-        try:
-            return answer.result(timeout)
-        except (LedgerDown, TimeoutError):
-            return None
+        """The same; None if no answer came within ``timeout`` seconds."""
+        with suppress(LedgerDown, TimeoutError):
+            return self.ask().result(timeout)
+        return None
 
-    def _ask(self, answer: Future[Ends]) -> None:
+    def _ask(self) -> Ends:
         try:
             if self._reader is None:
                 self._reader = self._ledger.reader()
-            answer.set_result(self._reader.ends(self._ledger.partitions))
-        except LedgerDown as fault:
+            return self._reader.ends(self._ledger.partitions)
+        except LedgerDown:
             self.close()
-            answer.set_exception(fault)
-        except BaseException as fault:
-            answer.set_exception(fault)
             raise
 
     def close(self) -> None:

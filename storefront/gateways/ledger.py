@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
@@ -19,6 +20,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from storefront.domain.errors import LedgerDown
 from storefront.domain.records import Probed, Record, decode, encode
 from storefront.gateways import topics
+from storefront.gateways.access import OPEN, Access
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,9 @@ NAP, LONG_NAP, QUIET = 0.01, 0.04, 5.0
 """Seconds between two looks for new lines, the longer one after so many without any: a look takes a thousandth of a
 second of a core. The consumer's own waiting asks a broker that doesn't hold fetches back (the embedded one) again at
 once, and takes a third of a core."""
+
+REQUEST_ID = "request-id"
+"""The header of a record that tells which request led to it, for the logs."""
 
 HELD_BACK_MS = 50
 """Milliseconds that a broker may hold a fetch back for want of lines. A seek waits for the fetch that is held, and the
@@ -75,8 +80,17 @@ class Line:
 class Ledger:
     """One process's access to the ledger at ``servers`` (``host:port,…``)."""
 
-    def __init__(self, servers: str, prefix: str, partitions: int, replication: int, send_timeout: float) -> None:
+    def __init__(
+        self,
+        servers: str,
+        prefix: str,
+        partitions: int,
+        replication: int,
+        send_timeout: float,
+        access: Access = OPEN,
+    ) -> None:
         self._servers = servers.split(",")
+        self._access = access
         self._prefix = prefix
         self._replication = replication
         self._send_timeout = send_timeout
@@ -84,6 +98,7 @@ class Ledger:
         self._making = threading.Lock()
         self._down_since: float | None = None
         self._probed = 0.0
+        self._acknowledged: float | None = None
         self.partitions = [(ORDERS, number) for number in range(partitions)] + [(ACCOUNTS, 0)]
 
     # Writing
@@ -119,7 +134,7 @@ class Ledger:
                 if last_try or not at_once:
                     raise LedgerDown from fault
             else:
-                self._down_since = None
+                self._down_since, self._acknowledged = None, time.monotonic()
                 return receipts
         raise LedgerDown
 
@@ -130,6 +145,7 @@ class Ledger:
                 self._prefix + (to[0] if to else record.topic),
                 key=record.key.encode() or None,
                 value=encode(record),
+                headers=[(REQUEST_ID, record.request_id.encode())] if record.request_id else None,
                 partition=to[1] if to else None,
             )
             for record in records
@@ -159,6 +175,11 @@ class Ledger:
         self._probed = now
         self.append(Probed(at=int(time.time() * 1000)), to=(ORDERS, 0))
 
+    def acknowledged_within(self, seconds: float) -> bool:
+        """Whether the ledger took a record of this process so lately, and nothing failed since."""
+        last = self._acknowledged
+        return last is not None and self._down_since is None and time.monotonic() - last < seconds
+
     def _connected(self) -> KafkaProducer:
         if not self._making.acquire(timeout=self._send_timeout):
             raise KafkaTimeoutError("another caller is still waiting for the broker")
@@ -175,6 +196,7 @@ class Ledger:
                     bootstrap_timeout_ms=int(self._send_timeout * 1000),
                     reconnect_backoff_max_ms=1000,
                     metrics_enabled=False,
+                    **self._access.options(),
                 )
             return self._producer
         finally:
@@ -207,7 +229,7 @@ class Ledger:
         """
         counts = Counter(self._prefix + topic for topic, _ in self.partitions)
         try:
-            for warning in topics.ensure(self._servers, counts, self._replication):
+            for warning in topics.ensure(self._servers, counts, self._replication, self._access):
                 log.warning("%s", warning)
         except KafkaError as fault:
             raise LedgerDown from fault
@@ -215,7 +237,7 @@ class Ledger:
     def reader(self) -> "Reader":
         """A new reader. Raises LedgerDown if the broker can't be reached."""
         try:
-            return Reader(self._servers, self._prefix)
+            return Reader(self._servers, self._prefix, self._access)
         except KafkaError as fault:
             raise LedgerDown from fault
 
@@ -235,7 +257,7 @@ def _close(producer: KafkaProducer, timeout: float) -> None:
 class Reader:
     """Reads partitions in order, from positions that its user keeps. For one thread."""
 
-    def __init__(self, servers: list[str], prefix: str) -> None:
+    def __init__(self, servers: list[str], prefix: str, access: Access = OPEN) -> None:
         self._prefix = prefix
         self._came = 0.0
         self._consumer = KafkaConsumer(
@@ -247,6 +269,7 @@ class Reader:
             reconnect_backoff_max_ms=1000,
             fetch_max_wait_ms=HELD_BACK_MS,
             metrics_enabled=False,
+            **access.options(),
         )
 
     def _partition(self, partition: tuple[str, int]) -> TopicPartition:
@@ -292,7 +315,7 @@ class Reader:
             topic = source.topic.removeprefix(self._prefix)
             yield (
                 (topic, source.partition),
-                [Line(topic, source.partition, message.offset, _understood(message.value)) for message in messages],
+                [Line(topic, source.partition, message.offset, _understood(message)) for message in messages],
             )
 
     def close(self) -> None:
@@ -300,9 +323,10 @@ class Reader:
         self._consumer.close()
 
 
-def _understood(value: bytes) -> Record | None:
+def _understood(message: Any) -> Record | None:
+    request_id = next((value for name, value in message.headers if name == REQUEST_ID), b"")
     try:
-        return decode(value)
+        return decode(message.value, request_id.decode())
     except ValueError:
         log.exception("a line of the ledger is not understood and is left out")
         return None

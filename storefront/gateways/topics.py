@@ -13,6 +13,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
+from storefront.gateways.access import OPEN, Access
+
 log = logging.getLogger(__name__)
 
 TIMEOUT_MS = 5000
@@ -38,13 +40,13 @@ class OtherPartitions(Exception):
     """A topic exists with another number of partitions than the settings say. The message tells what to do."""
 
 
-def ensure(servers: list[str], topics: Mapping[str, int], replication: int) -> list[str]:
+def ensure(servers: list[str], topics: Mapping[str, int], replication: int, access: Access = OPEN) -> list[str]:
     """Create the topics that don't exist, given by name with their numbers of partitions.
 
     Returns what is dangerous about those that exist: a sentence each that says what to do. Raises KafkaError, and
     OtherPartitions.
     """
-    with _connected(servers) as admin:
+    with _connected(servers, access) as admin:
         return [
             warning
             for name, partitions in topics.items()
@@ -53,17 +55,17 @@ def ensure(servers: list[str], topics: Mapping[str, int], replication: int) -> l
         ]
 
 
-def names(servers: list[str]) -> set[str]:
+def names(servers: list[str], access: Access = OPEN) -> set[str]:
     """The names of all topics. Raises KafkaError."""
-    with _connected(servers) as admin:
+    with _connected(servers, access) as admin:
         return set(admin.list_topics())
 
 
-def delete(servers: list[str], doomed: Collection[str]) -> None:
+def delete(servers: list[str], doomed: Collection[str], access: Access = OPEN) -> None:
     """Delete topics, and wait until they are gone. Raises KafkaError if the broker refuses, or takes too long."""
     if not doomed:
         return
-    with _connected(servers) as admin:
+    with _connected(servers, access) as admin:
         admin.delete_topics(list(doomed))
         deadline = time.monotonic() + TIMEOUT_MS / 1000
         while left := set(doomed).intersection(admin.list_topics()):
@@ -73,8 +75,10 @@ def delete(servers: list[str], doomed: Collection[str]) -> None:
 
 
 @contextmanager
-def _connected(servers: list[str]) -> Iterator[KafkaAdminClient]:
-    admin = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=TIMEOUT_MS, request_timeout_ms=TIMEOUT_MS)
+def _connected(servers: list[str], access: Access) -> Iterator[KafkaAdminClient]:
+    admin = KafkaAdminClient(
+        bootstrap_servers=servers, bootstrap_timeout_ms=TIMEOUT_MS, request_timeout_ms=TIMEOUT_MS, **access.options()
+    )
     try:
         yield admin
     finally:

@@ -11,6 +11,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from redis import RedisError
 
+from storefront.gateways.access import OPEN, Access
 from storefront.local.faults import CannotStart
 from storefront.stores.connection import connect
 
@@ -101,12 +102,14 @@ def redis_answers(url: str) -> bool:
             return False
 
 
-def broker_answers(servers: str) -> bool:
+def broker_answers(servers: str, access: Access = OPEN) -> bool:
     """Whether a Kafka answers at one of the comma-separated addresses."""
     if not any(_accepts(server.strip()) for server in servers.split(",")):
         return False
     try:
-        KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=PROBE_MS, request_timeout_ms=PROBE_MS).close()
+        KafkaAdminClient(
+            bootstrap_servers=servers, bootstrap_timeout_ms=PROBE_MS, request_timeout_ms=PROBE_MS, **access.options()
+        ).close()
     except (KafkaError, OSError):
         return False
     return True

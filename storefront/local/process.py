@@ -90,10 +90,10 @@ class Process:
             return "still running"
         return f"killed by signal {-code}, {signal.strsignal(-code)}" if code < 0 else f"exit code {code}"
 
-    def said(self, beginning: str) -> bool:
+    def said(self, *beginnings: str) -> bool:
         """Whether it printed a line that begins so since its last start (among its last 200 lines)."""
         with self._changed:
-            return any(line.startswith(beginning) for line in self._lines)
+            return any(line.startswith(beginnings) for line in self._lines)
 
     def last_lines(self, count: int = SHOWN) -> list[str]:
         """The last lines it printed since its last start."""

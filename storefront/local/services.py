@@ -20,6 +20,7 @@ CONNECTIONS = 10_000
 """Connections that each web process takes. By itself granian takes 1024 in all, and lets the others wait until one of
 those is closed: browsers keep theirs open."""
 PROBE = 2.0  # seconds
+READY = ("ready", '{"message": "ready')  # how a worker says so, as text and as JSON
 
 # Lines without a meaning here: the broker asks for a newer glibc than it needs, granian finds 16 threads many, and
 # Redis worries about snapshots, which are off.
@@ -50,7 +51,7 @@ class Services:
         """`worker.py orders` or `worker.py expiry`, ``count`` times, by name: "orders", "orders-2" and so on."""
         argv = [sys.executable, "worker.py", kind]
         names = [kind, *(f"{kind}-{number}" for number in range(2, count + 1))]
-        return {name: self._process(name, argv, lambda worker: worker.said("ready"), env) for name in names}
+        return {name: self._process(name, argv, lambda worker: worker.said(*READY), env) for name in names}
 
     def web(self, host: str, port: int, processes: int, env: Mapping[str, str]) -> Process:
         """The web server. A web process that crashes is replaced by granian itself."""
@@ -62,8 +63,8 @@ class Services:
             "blocking-threads": THREADS,
             "backlog": 1024,
             "backpressure": CONNECTIONS,
-            "workers-kill-timeout": 5,
-            "respawn-interval": 0.5,
+            "workers-kill-timeout": 15,
+            "respawn-interval": 20,  # between two that are replaced on SIGHUP: the new one must be up by then
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         argv = [sys.executable, "-m", "granian", *words, "--no-ws", "--respawn-failed-workers", "wsgi:app"]

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from storefront.config import Config
+from storefront.gateways.access import Access
 from storefront.local.embedded import LOOPBACK, broker_answers, redis_answers
 from storefront.local.faults import CannotStart
 
@@ -55,7 +57,7 @@ def real_kafka(settings: Mapping[str, str]) -> str | None:
     if servers is None:
         return None
     try:
-        answers = broker_answers(servers)
+        answers = broker_answers(servers, access(settings))
     except ValueError as fault:
         raise CannotStart(f"{KAFKA} is not the address of a Kafka: {fault}.") from fault
     if not answers:
@@ -64,6 +66,21 @@ def real_kafka(settings: Mapping[str, str]) -> str | None:
             "Start it, correct the address, or unset the variable to use the embedded one."
         )
     return servers
+
+
+def access(settings: Mapping[str, str]) -> Access:
+    """How the settings say that Kafka's clients get in."""
+
+    def given(name: str, otherwise: str = "") -> str:
+        return value_of(settings, f"{KAFKA}_{name}") or otherwise
+
+    return Access(
+        given("SECURITY", Config.kafka_security),
+        given("SASL_MECHANISM", Config.kafka_sasl_mechanism),
+        given("USERNAME"),
+        given("PASSWORD"),
+        given("CAFILE"),
+    )
 
 
 def for_embedded_redis(port: int) -> dict[str, str]:

@@ -30,7 +30,7 @@ from storefront.local.shop import LocalShop
 from storefront.rehearsal import databases
 from storefront.rehearsal.databases import Mark
 from storefront.rehearsal.faults import CannotRehearse
-from storefront.shop import Shop
+from storefront.shop import Shop, access_of
 
 Say = Callable[[str], None]
 
@@ -75,7 +75,7 @@ def clear(config: Config, say: Say) -> None:
         doomed = _left_topics(config)
         for address in left:
             databases.wipe(address)
-        topics.delete(_servers(config), doomed)
+        topics.delete(_servers(config), doomed, access_of(config))
     except RedisError as fault:
         raise CannotRehearse(f"Redis does not answer (STOREFRONT_REDIS_URL): {fault}") from fault
     except KafkaError as fault:
@@ -95,7 +95,7 @@ def _servers(config: Config) -> list[str]:
 def _left_topics(config: Config) -> set[str]:
     shape = re.compile(f"{re.escape(config.topic_prefix + NAME)}[0-9a-f]{{6}}-({ORDERS}|{ACCOUNTS}|{TRIAL})")
     try:
-        return {name for name in topics.names(_servers(config)) if shape.fullmatch(name)}
+        return {name for name in topics.names(_servers(config), access_of(config)) if shape.fullmatch(name)}
     except KafkaError as fault:
         raise CannotRehearse(f"Kafka does not answer at {config.kafka} (STOREFRONT_KAFKA).") from fault
 
@@ -215,16 +215,17 @@ def _beat(addresses: list[str], mark: Mark, over: threading.Event) -> None:
 @contextmanager
 def _topics(config: Config, prefix: str, say: Say) -> Iterator[None]:
     """Whatever topics there are with this prefix go in the end. Raises CannotRehearse where they wouldn't."""
-    servers, trial = _servers(config), prefix + TRIAL
+    servers, trial, access = _servers(config), prefix + TRIAL, access_of(config)
     try:
-        topics.ensure(servers, {trial: 1}, 1)
-        topics.delete(servers, {trial})
+        topics.ensure(servers, {trial: 1}, 1, access)
+        topics.delete(servers, {trial}, access)
     except KafkaError as fault:
         raise CannotRehearse(_topics_left(config, _left_topics(config), fault)) from fault
     try:
         yield
     finally:
         try:
-            topics.delete(servers, {name for name in topics.names(servers) if name.startswith(prefix)})
+            left = {name for name in topics.names(servers, access) if name.startswith(prefix)}
+            topics.delete(servers, left, access)
         except KafkaError as fault:
             say(f"Left in Kafka: the topics {prefix}* ({type(fault).__name__}). The next rehearsal removes them.")

@@ -6,6 +6,8 @@ passes over what was applied before; the position is written after the effects.
 """
 
 import logging
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +29,7 @@ from storefront.domain.records import (
     Signed,
 )
 from storefront.gateways.ledger import ACCOUNTS, Line
+from storefront.logs import trail
 from storefront.shop import Shop
 from storefront.stores import accounts, changes, orders, positions, sales, waitlist
 from storefront.stores.positions import AGAIN, Position
@@ -35,6 +38,12 @@ from storefront.stores.scripts import Call, place
 log = logging.getLogger(__name__)
 
 ANOMALIES = frozenset({"short", "missing"})
+
+TOLD_FOR = 60.0
+"""Seconds after which the log tells no more what becomes of a record: a replay would tell the whole ledger again."""
+
+ABOUT = ("sale", "order", "account")
+"""What the log tells of a record, if it has it."""
 
 
 class LedgerCut(Exception):
@@ -127,7 +136,10 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
     words = _run(shop, partition, [call for _, call in calls])
     touched: set[str] = set()
     requests: list[Requested | Restored] = []
+    told_since = (time.time() - TOLD_FOR) * 1000 if trail.isEnabledFor(logging.INFO) else math.inf
     for (record, _), word in zip(calls, words, strict=True):
+        if record.request_id and record.at > told_since:
+            _tell(record, word)
         if isinstance(record, Opened) and word != "name_taken":
             shop.sales.index(record, partition.number)
         if isinstance(record, Requested | Restored) and record.shopper:
@@ -139,6 +151,13 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
     if requests:
         shop.orders.index(requests)
     shop.sales.unsettle(touched)
+
+
+def _tell(record: Record, word: str) -> None:
+    """A line on what became of a record that a request led to."""
+    about = {name: getattr(record, name) for name in ABOUT if hasattr(record, name)}
+    told = {"request_id": record.request_id, "record": type(record).__name__, "answer": word, **about}
+    trail.info("applied", extra=told)
 
 
 def _apply_signature(shop: Shop, partition: Partition, offset: int, signed: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from storefront.domain.sale import Sale
 from storefront.shop import Shop
 from storefront.stores.positions import Position
+from storefront.stores.traffic import Route
 
 MOST_SALES = 100
 """How many sales are told one by one, the newest in front."""
@@ -15,7 +16,11 @@ LEDGER_PATIENCE = 0.7
 
 @dataclass(frozen=True)
 class Figures:
-    """What stands in Redis now. ``ends`` is where the ledger ends, None if it didn't say so in time."""
+    """What stands in Redis now. ``ends`` is where the ledger ends, None if it didn't say so in time.
+
+    ``refusals`` of purchases by sale and reason; ``traffic`` by method and route; ``alone`` are the web processes that
+    count limits by themselves.
+    """
 
     sales: list[Sale]
     sales_in_all: int
@@ -25,6 +30,9 @@ class Figures:
     agenda: int
     workers: int
     bans: int
+    refusals: dict[str, dict[str, int]]
+    traffic: dict[tuple[str, str], Route]
+    alone: int
 
     @property
     def is_open(self) -> bool:
@@ -46,4 +54,7 @@ def measure(shop: Shop) -> Figures:
         agenda=shop.orders.waiting(ids),
         workers=shop.positions.workers(now),
         bans=shop.snapshots.bans_in_force(),
+        refusals=shop.refusals.of_each(ids[:MOST_SALES]),
+        traffic=shop.traffic.counts(),
+        alone=shop.traffic.alone(),
     )

@@ -7,8 +7,10 @@ import logging
 from collections import Counter, defaultdict
 from itertools import chain
 
+from storefront.domain import trace
 from storefront.domain.ids import new_order_id
 from storefront.domain.records import Expired, Record, Refunded, Released, Requested, Revoked, Withdrawn
+from storefront.logs import trail
 from storefront.services import receiving
 from storefront.shop import Shop
 from storefront.stores.census import pieces
@@ -24,9 +26,19 @@ SALES = 20
 
 
 def sweep(shop: Shop) -> int:
-    """Look once at everything that is due. Returns how many records were written. Raises LedgerDown."""
-    written = sum(sweep_sales(shop, sales) for sales in pieces(shop.sales.unsettled(), SALES))
-    return written + withdraw_doubtful_claims(shop)
+    """Look once at everything that is due. Returns how many records were written. Raises LedgerDown.
+
+    To the logs each sweep is a request of its own.
+    """
+    trace.follow(f"sweep-{trace.new_id()}")
+    try:
+        written = sum(sweep_sales(shop, sales) for sales in pieces(shop.sales.unsettled(), SALES))
+        written += withdraw_doubtful_claims(shop)
+        if written:
+            trail.info("swept", extra={"records": written})
+        return written
+    finally:
+        trace.follow("")
 
 
 def sweep_sales(shop: Shop, sales: list[str]) -> int:

@@ -176,6 +176,12 @@ def ticket(purpose: str) -> str:
     return f"ticket:{purpose}"
 
 
+TRAFFIC = "traffic"
+"""Hash: method, class of status, bucket of duration, route → how many requests; or microseconds in all ("took")."""
+
+ALONE = "alone"
+"""Sorted set: web processes that count limits by themselves → until when (Unix seconds) that is told."""
+
 ANOMALIES = "anomalies"
 """Hash: :func:`anomaly` → how often something happened that the design rules out."""
 

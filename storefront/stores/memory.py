@@ -74,6 +74,11 @@ class Memory:
         """Raises redis.RedisError if Redis doesn't answer."""
         self.redis.ping()
 
+    def replicas(self) -> int:
+        """How many replicas follow this Redis."""
+        told = self.redis.info("replication")
+        return sum(told[f"slave{number}"]["state"] == "online" for number in range(told["connected_slaves"]))
+
     def rewrite_log(self) -> None:
         """Have Redis write its append-only file anew, in the background.
 

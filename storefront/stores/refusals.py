@@ -42,6 +42,14 @@ class Refusals:
         """Refused purchases of a sale so far, by the reason's code."""
         return {code: int(count) for code, count in self._memory.hash(keys.refusals(sale)).items()}
 
+    def of_each(self, sales: list[str]) -> dict[str, dict[str, int]]:
+        """The same of several sales, in one round trip."""
+        found = self._memory.hashes([keys.refusals(sale) for sale in sales])
+        return {
+            sale: {code: int(count) for code, count in counts.items()}
+            for sale, counts in zip(sales, found, strict=True)
+        }
+
     def _tell(self) -> None:
         self._timer = None
         noted, self._noted = self._noted, {}

@@ -28,6 +28,7 @@ from storefront.web import (
     sandbox,
     selling,
     show,
+    traffic,
     waiting,
     watching,
     webhooks,
@@ -62,6 +63,7 @@ def create_app(config: Config) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["shop"] = shop = Shop(config)
+    traffic.init_app(app, config)
     app.before_request(selling.let_pictures_in)
     app.before_request(faces.bound_body)
     show.init_app(app)

@@ -1,11 +1,12 @@
 """The shop's figures for Prometheus. They are read from Redis at each scrape, so any web process tells the same."""
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
@@ -14,6 +15,7 @@ from storefront.domain.sale import Sale
 from storefront.services import measuring
 from storefront.services.measuring import Figures
 from storefront.shop import Shop
+from storefront.stores.traffic import BOUNDS, Route
 from storefront.web.faces import shop
 from storefront.web.limits import are_shared, limiter
 
@@ -21,6 +23,7 @@ bp = Blueprint("metrics", __name__)
 
 SALE = ("sale", "product")
 PARTITION = ("topic", "partition")
+ROUTE = ("method", "route")
 
 
 @bp.get("/metrics")
@@ -51,6 +54,8 @@ class ShopCollector(Collector):
         yield from _of_the_shop(figures)
         yield from _of_the_ledger(figures)
         yield from _of_sales(figures.sales)
+        yield _of_refusals(figures)
+        yield from _of_traffic(figures.traffic)
 
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
@@ -76,8 +81,9 @@ def _of_the_shop(figures: Figures) -> Iterator[Metric]:
     )  # fmt: skip
     yield _gauge("storefront_bans", "Accounts, addresses and networks that are banned.", figures.bans)
     yield _gauge(
-        "storefront_limits_shared", "Whether this web process counts limits in Redis, with the others.", are_shared()
-    )
+        "storefront_limits_shared", "Whether every web process counts limits in Redis, with the others.",
+        are_shared() and figures.alone == 0,
+    )  # fmt: skip
     anomalies = CounterMetricFamily(
         "storefront_anomalies", "How often something happened that the design rules out.", labels=["kind"]
     )
@@ -135,3 +141,30 @@ def _of_sales(sales: list[Sale]) -> Iterator[Metric]:
             for state, number in (("due", sale.refunds.due), ("done", sale.refunds.done))
         ),
     )  # fmt: skip
+
+
+def _of_refusals(figures: Figures) -> Metric:
+    refusals = CounterMetricFamily(
+        "storefront_sale_refusals", "Purchases that were refused, by the reason's code.", labels=(*SALE, "code")
+    )
+    for sale in figures.sales:
+        for code, count in figures.refusals.get(sale.id, {}).items():
+            refusals.add_metric([sale.id, sale.product, code], count)
+    return refusals
+
+
+def _of_traffic(traffic: dict[tuple[str, str], Route]) -> Iterator[Metric]:
+    requests = CounterMetricFamily(
+        "storefront_http_requests", "Requests that got past the gate, by class of status.", labels=(*ROUTE, "status")
+    )
+    durations = HistogramMetricFamily(
+        "storefront_http_request_duration_seconds", "How long their answers took.", labels=ROUTE
+    )
+    for names, route in traffic.items():
+        for status, count in route.statuses.items():
+            requests.add_metric([*names, status], count)
+        counts = accumulate(route.buckets[number] for number in range(len(BOUNDS) + 1))
+        buckets = zip([*map(str, BOUNDS), "+Inf"], counts, strict=True)
+        durations.add_metric(list(names), list(buckets), route.seconds)
+    yield requests
+    yield durations

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, current_app, redirect, request, url_for
 from flask_babel import Babel, get_locale
 
+from storefront.services import readiness
 from storefront.web.faces import json_reply, shop
 from storefront.web.limits import limiter
 from storefront.web.who import local_address
@@ -45,9 +46,11 @@ def healthz() -> Any:
 @bp.get("/readyz")
 @limiter.exempt
 def readyz() -> Any:
-    """This process can sell: Redis answers, and the ledger is applied up to the epoch in force."""
-    ready = shop().is_open()
-    return json_reply({"status": "ready" if ready else "recovering"}, 200 if ready else 503)
+    """Whether this process can sell, and what of it is in order."""
+    found = readiness.look(shop())
+    answer = json_reply({"status": found.word, "checks": found.checks}, 200 if found.sells else 503)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @bp.post("/language")

@@ -89,7 +89,7 @@ def _redis_away() -> Iterator[None]:
 
 def _begin_part() -> None:
     """End with the parent, even if it is killed; Ctrl-C in a terminal is the parent's to answer."""
-    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("rq").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := multiprocessing.parent_process():

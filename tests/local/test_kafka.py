@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import requests
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.producer.sender import Sender
@@ -17,15 +18,18 @@ from storefront.domain.sale import Sale, Terms, Units
 from storefront.gateways import topics
 from storefront.gateways.ledger import Ledger
 from storefront.local.kafka import KafkaCluster, available
+from storefront.local.kafka.settings import Secured
 from storefront.local.shop import LocalShop
 from storefront.services import accounts, buying, selling
 from storefront.shop import Shop
 from storefront.stores import keys
+from tests import certificates
 from tests.conftest import SETTINGS, config_of, eventually, unique
 
 # one cluster at a time, since three brokers are enough for two cores; starting them takes long on a busy machine
 pytestmark = [pytest.mark.xdist_group("kafka"), pytest.mark.timeout(300)]
 
+PASSWORD = "correct horse"
 SHOPPERS, UNITS = 4, 100_000
 BEFORE, DURING = 20, 40  # purchases to be told yes before the fault, and from then on
 
@@ -35,7 +39,8 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """As many real brokers, all running; a test that kills one starts it again."""
     if missing := available():
         pytest.skip(missing)
-    with KafkaCluster(tmp_path_factory.mktemp("kafka"), request.param) as brokers:
+    folder = tmp_path_factory.mktemp("kafka")
+    with KafkaCluster(folder, request.param, secured=Secured("shop", PASSWORD, certificates.make(folder))) as brokers:
         yield brokers
 
 
@@ -165,6 +170,38 @@ def test_a_single_copy_is_warned_of_where_there_could_be_three(cluster: KafkaClu
     else:
         (warning,) = eventually(lambda: topics.ensure(servers, {"alone": 1}, 1))
         assert "1 of 3 copies" in warning
+
+
+def test_a_whole_shop_comes_over_tls_and_with_a_password(cluster: KafkaCluster, tmp_path: Path) -> None:
+    if len(cluster.processes) > 1:
+        pytest.skip("one broker tells it all")
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    env = SETTINGS | {
+        "STOREFRONT_KAFKA": cluster.secured_servers,
+        "STOREFRONT_KAFKA_SECURITY": "SASL_SSL",
+        "STOREFRONT_KAFKA_USERNAME": "shop",
+        "STOREFRONT_KAFKA_PASSWORD_FILE": str(password),
+        "STOREFRONT_KAFKA_CAFILE": str(cluster.folder / "certificate.pem"),
+        "STOREFRONT_TOPIC_PREFIX": "secured-",
+        "STOREFRONT_PARTITIONS": "1",
+    }
+    with LocalShop(tmp_path / "shop", env=env) as running:
+        shop = Shop(config_of(running))
+        eventually(shop.is_open)
+        now = shop.memory.now_ms() // 1000
+        terms = Terms(unique("sale"), 1, "x", now - 60, now + 3600, price=100)
+        sale = selling.open_sale(shop, None, terms).sale
+        order = buying.buy(shop, shopper_of(shop), sale.product).order
+        eventually(lambda: (found := shop.orders.get(order)) and found.state == "pending")
+        ready = requests.get(f"{running.url}/readyz", timeout=10).json()
+        assert ready["checks"]["ledger"]["ok"], ready
+        shop.close()
+        password.write_text("wrong")
+        stranger = Shop(config_of(running))
+        with pytest.raises(LedgerDown):
+            stranger.ledger.ensure_topics()
+        stranger.close()
 
 
 @contextmanager

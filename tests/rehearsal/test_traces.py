@@ -29,7 +29,7 @@ from tests.conftest import SETTINGS, broker_settings, config_of, eventually
 
 pytestmark = pytest.mark.xdist_group("rehearsal")  # one live shop for all of them
 
-BREATHING = ("lease:", "workers", "position:", "rq:", "LIMITS:")
+BREATHING = ("lease:", "workers", "position:", "rq:", "LIMITS:", "traffic")
 """Keys whose values an idle shop's processes renew, or let run out."""
 
 SMALL = ("--shoppers", "6", "--rate", "20", "--seconds", "1", "--web", "1", "--p99", "60000", "--paying", "100")

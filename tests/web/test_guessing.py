@@ -16,9 +16,6 @@ from tests.conftest import eventually
 from tests.faces import Face, Person, Program
 
 
-# Addresses of networks that no other test has banned.
-
-
 def log_in(face: Face, name: str, password: str, address: str) -> TestResponse:
     at: dict[str, Any] = {"environ_overrides": {"REMOTE_ADDR": address}}
     if isinstance(face, Program):

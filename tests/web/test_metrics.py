@@ -19,7 +19,7 @@ from storefront.stores import keys
 from storefront.stores.connection import connect
 from tests.conftest import charged, eventually
 
-LABELS = ("topic", "partition", "kind", "sale", "state")
+LABELS = ("topic", "partition", "kind", "sale", "method", "route", "state", "status", "code")
 Scraped = dict[tuple[str, ...], float]
 
 

@@ -14,11 +14,11 @@ from typing import Any, Self, TypeVar
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from storefront.local.embedded import PROBE_MS, broker_answers, free_port
+from storefront.local.embedded import LOOPBACK, PROBE_MS, broker_answers, free_port
 from storefront.local.faults import CannotStart
 from storefront.local.guard import Guard
 from storefront.local.kafka.fetch import fetch
-from storefront.local.kafka.settings import Node, java, properties
+from storefront.local.kafka.settings import Node, Secured, java, properties
 from storefront.local.output import Output
 from storefront.local.process import START, Process
 
@@ -32,21 +32,32 @@ Found = TypeVar("Found")
 class KafkaCluster:
     """One or three Apache Kafka brokers on loopback, as real processes.
 
-    ``servers`` is what STOREFRONT_KAFKA takes. ``processes`` are the brokers by name, ``kafka-1`` and so on: each keeps
-    its ports and its data under ``folder``, however it is stopped and started again. A folder that was used before, by
-    as many brokers, goes on where it was. Nothing restarts what crashes. Stopped for good, it doesn't start again.
+    ``servers`` is what STOREFRONT_KAFKA takes, or ``secured_servers`` where they are ``secured``. ``processes`` are the
+    brokers by name, ``kafka-1`` and so on: each keeps its ports and its data under ``folder``, however it is stopped
+    and started again. A folder that was used before, by as many brokers, goes on where it was. Nothing restarts what
+    crashes. Stopped for good, it doesn't start again.
     """
 
     def __init__(
-        self, folder: Path, brokers: int = 1, *, guard: Guard | None = None, output: Output | None = None
+        self,
+        folder: Path,
+        brokers: int = 1,
+        *,
+        secured: Secured | None = None,
+        guard: Guard | None = None,
+        output: Output | None = None,
     ) -> None:
-        self._folder = folder.absolute()
-        self._nodes = [Node(number + 1, free_port(), free_port()) for number in range(brokers)]
+        self.folder = folder.absolute()
+        self._secured = secured
+        self._nodes = [
+            Node(number + 1, free_port(), free_port(), free_port() if secured else 0) for number in range(brokers)
+        ]
         self._own_guard = guard is None
         self._guard = guard or Guard()
         self._own_output = output is None
         self._output = output or Output()
         self.servers = ",".join(node.server for node in self._nodes)
+        self.secured_servers = ",".join(f"{LOOPBACK}:{node.secured_port}" for node in self._nodes)
         self.processes: dict[str, Process] = {node.name: self._process(node) for node in self._nodes}
 
     def start(self) -> None:
@@ -105,31 +116,33 @@ class KafkaCluster:
             node.name,
             java("kafka.Kafka", str(self._settings(node))),
             lambda _: broker_answers(node.server) and self._known_to(node) > 0,
-            cwd=self._folder,
-            sink=self._output.sink(node.name, self._folder / "log" / f"{node.name}.log"),
+            cwd=self.folder,
+            sink=self._output.sink(node.name, self.folder / "log" / f"{node.name}.log"),
             guard=self._guard,
         )
 
     def _settings(self, node: Node) -> Path:
-        return self._folder / f"{node.name}.properties"
+        return self.folder / f"{node.name}.properties"
 
     def _data(self, node: Node) -> Path:
-        return self._folder / node.name
+        return self.folder / node.name
 
     def _prepare(self) -> None:
         """Write the settings, and format the data folders that aren't."""
-        (self._folder / "log").mkdir(parents=True, exist_ok=True)
-        identity = self._folder / "cluster-id"
+        (self.folder / "log").mkdir(parents=True, exist_ok=True)
+        identity = self.folder / "cluster-id"
         if not identity.exists():
             identity.write_text(
                 urlsafe_b64encode(uuid.UUID(bytes=secrets.token_bytes(16), version=4).bytes).decode()[:22]
             )
         formatting = []
         for node in self._nodes:
-            self._settings(node).write_text(properties(node, self._nodes, self._data(node)))
+            self._settings(node).write_text(properties(node, self._nodes, self._data(node), self._secured))
             if not (self._data(node) / "meta.properties").exists():
                 # joined by "=", for an id may begin with "-"
                 command = ["format", f"--cluster-id={identity.read_text()}", "--config", str(self._settings(node))]
+                if user := self._secured:
+                    command += ["--add-scram", f"SCRAM-SHA-512=[name={user.username},password={user.password}]"]
                 formatting.append(
                     subprocess.Popen(
                         java("kafka.tools.StorageTool", *command, "--ignore-formatted"),

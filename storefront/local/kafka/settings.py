@@ -12,12 +12,25 @@ JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-
 
 
 @dataclass(frozen=True)
+class Secured:
+    """A second listener, for clients that come over TLS and as somebody (SASL_SSL, SCRAM-SHA-512).
+
+    ``keystore`` is a file with the brokers' certificate and key, in PEM.
+    """
+
+    username: str
+    password: str
+    keystore: Path
+
+
+@dataclass(frozen=True)
 class Node:
-    """One broker, which is a controller too."""
+    """One broker, which is a controller too. ``secured_port`` is 0 where there is no secured listener."""
 
     number: int
     port: int
     controller_port: int
+    secured_port: int = 0
 
     @property
     def name(self) -> str:
@@ -35,14 +48,14 @@ def java(*words: str) -> list[str]:
     return ["java", *JVM, f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}", "-cp", f"{jars()}/*", *words]
 
 
-def properties(node: Node, nodes: Sequence[Node], data: Path) -> str:
+def properties(node: Node, nodes: Sequence[Node], data: Path, secured: Secured | None = None) -> str:
     """The text of server.properties for ``node``, one of ``nodes``.
 
     Nothing is flushed to disk at once: what a process killed with SIGKILL has written the system still writes out. Only
     a machine that dies loses it, and on several machines the other replicas have it.
     """
     voters = ",".join(f"{one.number}@{LOOPBACK}:{one.controller_port}" for one in nodes)
-    settings = {
+    settings: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": node.number,
         "controller.quorum.voters": voters,
@@ -68,4 +81,16 @@ def properties(node: Node, nodes: Sequence[Node], data: Path) -> str:
         "background.threads": 2,
         "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024,
     }
+    if secured:
+        listener = "listener.name.secured"
+        settings |= {
+            "listeners": f"{settings['listeners']},SECURED://{LOOPBACK}:{node.secured_port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL",
+            f"{listener}.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            f"{listener}.scram-sha-512.sasl.jaas.config": (
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+            ),
+            f"{listener}.ssl.keystore.type": "PEM",
+            f"{listener}.ssl.keystore.location": secured.keystore,
+        }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
