@@ -85,7 +85,8 @@ def test_following_the_pages_of_a_narrowed_list_shows_each_order_once(
         buying.buy(shop, account, sale.product)  # what is new moves nothing
         page = program.get(page["next"]).json
         found += [order["order"] for order in page["orders"]]
-    assert found == made[4::-1]
+    bought = {order: placed.at for order in made[:5] if (placed := shop.orders.get(order))}
+    assert found == sorted(bought, key=lambda order: (bought[order], order), reverse=True)
 
 
 def test_a_list_says_how_long_ago_in_the_readers_language(app: Flask, account: Account, order: str) -> None:
