@@ -13,7 +13,7 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo flask kafka test test-kafka chaos bench swarm lint format types audit translations screenshots requirements clean
+.PHONY: help run demo flask kafka test test-kafka api chaos bench swarm lint format types audit translations screenshots requirements clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -36,6 +36,9 @@ test: $(TESTS) ## run all tests (ARGS="tests/local -k port" for some)
 
 test-kafka: $(TESTS) ## run the integration tests on real Apache Kafka (BROKERS=3, ARGS="tests/race")
 	$(BIN)/python -m tests.on_kafka $(or $(BROKERS),1) $(or $(ARGS),tests/web tests/services tests/race)
+
+api: $(TESTS) ## have Schemathesis call the shop in every way that its description tells of (ARGS="--examples 500 --seeds 1 2")
+	$(BIN)/python -m tests.api $(ARGS)
 
 chaos: $(TESTS) ## kill, stop and rob every process under load, then count (20 minutes; ARGS="--help" tells more)
 	$(BIN)/python -m tests.chaos $(ARGS)

@@ -11,6 +11,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from storefront.domain.errors import Refused
+from tests.described import assert_described
 
 
 @dataclass
@@ -31,9 +32,10 @@ class Answer:
 
 
 class Program:
-    """A program: JSON and tokens."""
+    """A program: JSON and tokens. Whatever it is answered must be described in ``/openapi.json``."""
 
     def __init__(self, app: Flask) -> None:
+        self.app = app
         self.client = app.test_client(use_cookies=False)
         self.token = ""
 
@@ -41,13 +43,14 @@ class Program:
         body = {**({"token": self.token} if self.token else {}), **(fields or {})}
         headers = {"Idempotency-Key": key} if key else {}
         sent = json.dumps(body)  # in ASCII, so that a lone surrogate travels too
-        return self._answer(self.client.post(path, data=sent, content_type="application/json", headers=headers))
+        response = self.client.post(path, data=sent, content_type="application/json", headers=headers)
+        return self._answer("POST", path, response)
 
     def get(self, path: str) -> Answer:
         headers = {"Accept": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        return self._answer(self.client.get(path, headers=headers))
+        return self._answer("GET", path, self.client.get(path, headers=headers))
 
     def log_in(self, name: str, password: str = "secret123") -> Answer:
         answer = self.post("/login", {"name": name, "pass": password})
@@ -57,8 +60,8 @@ class Program:
     def buy(self, product: str, key: str = "", proof: str = "") -> Answer:
         return self.post(f"/miaosha/{quote(product, safe='')}", {"proof": proof} if proof else {}, key=key)
 
-    @staticmethod
-    def _answer(response: TestResponse) -> Answer:
+    def _answer(self, method: str, path: str, response: TestResponse) -> Answer:
+        assert_described(self.app, method, path, response)
         found = response.get_json(silent=True) or {}
         return Answer(response.status_code, response.text, found, response.status_code, found.get("order", ""))
 

@@ -34,6 +34,7 @@ from storefront.web import (
     webhooks,
     who,
 )
+from storefront.web.openapi import views as openapi
 
 ROOT = Path(__file__).parents[2]
 LARGEST_BODY = 64 * 1024
@@ -91,6 +92,7 @@ def create_app(config: Config) -> Flask:
         pictures.bp,
         ops.bp,
         metrics.bp,
+        openapi.bp,
     ):
         app.register_blueprint(bp)
     cli.init_app(app)

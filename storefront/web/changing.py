@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 
 from storefront.domain.account import Account
@@ -74,10 +74,13 @@ def possible(sale: Sale, now: float) -> list[str]:
     return ["resume" if sale.paused else "pause", "restock", "extend", "cancel"]
 
 
-@bp.get("/dashboard/<sale_id>/<action>")
+ADDRESS = f"/dashboard/<sale_id>/<any({', '.join(ACTIONS)}):action>"
+
+
+@bp.get(ADDRESS)
 def ask(sale_id: str, action: str) -> Any:
     """Ask once more, and tell what will happen."""
-    wanted = _action(action)
+    wanted = ACTIONS[action]
     sale = overseeing.sale_of(shop(), someone(), sale_id)
     now = show.now()
     if sale.called_off:
@@ -90,11 +93,11 @@ def ask(sale_id: str, action: str) -> Any:
     return render_template("change.html", form=form, guess=not drafting.knows_zone(), **_context(sale, action))
 
 
-@bp.post("/dashboard/<sale_id>/<action>")
+@bp.post(ADDRESS)
 @limiter.limit(lambda: shop().config.limit_sales, key_func=by_asker)
 def do(sale_id: str, action: str) -> Any:
     """Do it."""
-    wanted = _action(action)
+    wanted = ACTIONS[action]
     asking = someone()
     sale = overseeing.sale_of(shop(), asking, sale_id)
     form = checked(wanted.form(submitted(wanted.form)), "change.html", **_context(sale, action))
@@ -112,12 +115,6 @@ def _key(action: str, asked: dict[str, Any]) -> str:
     """What makes a repeat harmless. Another change under the same key is no repeat, and must not be answered as one."""
     key = idempotency_key()
     return f"{key}\x1f{action}\x1f{asked.get('units', '')}\x1f{asked.get('time_endkill', '')}" if key else ""
-
-
-def _action(name: str) -> Action:
-    if name not in ACTIONS:
-        abort(404)
-    return ACTIONS[name]
 
 
 def _context(sale: Sale, action: str) -> dict[str, Any]:

@@ -122,8 +122,9 @@ def _is_program() -> bool:
 def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
     """The request's fields as a form would send them. Raises NotJson, NotAnObject or InvalidForm.
 
-    JSON must have each field's own type: ``"20"``, ``true`` or ``1.5`` is no integer. ``token`` is left out here; it
-    says who is asking. An optional field may be null. Files come from forms alone.
+    JSON must have each field's own type: ``"20"``, ``true`` or ``1.5`` is no integer, but ``1.0`` is one, since JSON
+    knows one kind of number. ``token`` is left out here; it says who is asking. An optional field may be null. Files
+    come from forms alone.
     """
     known = _fields_of(form)  # type: ignore[arg-type]  # flask-wtf has no types, so mypy takes this one for anything
     files = {name for name, field in known.items() if isinstance(field, FileField)}
@@ -148,7 +149,7 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
         elif sentence := _wrong_type(field, value):
             flaws[name] = [sentence]
         elif value is not False:  # as a box that isn't ticked sends nothing
-            values[name] = str(value)
+            values[name] = str(int(value) if isinstance(value, float) else value)
     if flaws:
         raise InvalidForm(flaws)
     return values
@@ -162,7 +163,7 @@ def _fields_of(form: type[FlaskForm]) -> dict[str, Field]:
 
 def _wrong_type(field: Field, value: object) -> str | None:
     if isinstance(field, IntegerField):
-        if not isinstance(value, int) or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:
             return str(gettext("This must be a whole number."))
         if not -(2**53) < value < 2**53:  # what every JSON reader holds exactly (RFC 8259, section 6)
             return str(gettext("This number is too large."))
@@ -170,6 +171,10 @@ def _wrong_type(field: Field, value: object) -> str | None:
         return None if isinstance(value, bool) else str(gettext("This must be true or false."))
     elif not isinstance(value, str):
         return str(gettext("This must be text."))
+    elif (most := field.flags.maxlength) and len(
+        value
+    ) > most:  # of people's text the form judges what it is trimmed to
+        return str(gettext("This is too long: %(max)d characters at most.", max=most))
     return None
 
 
@@ -360,11 +365,13 @@ class _Fault(errors.Refused):
         super().__init__()
 
 
-_HTTP_FAULTS: dict[type[HTTPException], tuple[str, str]] = {
+HTTP_FAULTS: dict[type[HTTPException], tuple[str, str]] = {
     MethodNotAllowed: ("method_not_allowed", N_("This address does not take this method.")),
     RequestEntityTooLarge: ("too_large", N_("The request is too large: 64 kB at most, a picture in it 8 MB.")),
     UnsupportedMediaType: ("unsupported_type", N_("Send JSON (application/json) or a form.")),
 }
+UNEXPECTED = ("fault", N_("Something went wrong on our side; it is noted. Please try again."))
+"""Code and sentence of what should never happen."""
 
 
 def _refuse_http(fault: HTTPException) -> Any:
@@ -372,7 +379,7 @@ def _refuse_http(fault: HTTPException) -> Any:
         return fault
     if isinstance(fault, NotFound):
         return refuse(errors.NoSuchPage())
-    code, sentence = _HTTP_FAULTS.get(type(fault), ("malformed", N_("The request is not understood.")))
+    code, sentence = HTTP_FAULTS.get(type(fault), ("malformed", N_("The request is not understood.")))
     headers = {name: value for name, value in fault.get_headers() if name == "Allow"}
     return refuse(_Fault(code, sentence), fault.code, headers)
 
@@ -396,8 +403,7 @@ def _unexpected(fault: Exception) -> Any:
     current_app.logger.error("an unexpected fault", exc_info=fault)
     g.pop("again", None)  # the page that was to be shown again may be what failed
     g.account = None
-    sentence = N_("Something went wrong on our side; it is noted. Please try again.")
-    return refuse(_Fault("fault", sentence), 503, {"Retry-After": "5"})
+    return refuse(_Fault(*UNEXPECTED), 503, {"Retry-After": "5"})
 
 
 def _check_sender() -> None:

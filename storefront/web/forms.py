@@ -4,12 +4,11 @@ Field names are those of the interface document. CSRF is checked before any form
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from babel.numbers import NumberFormatError, get_currency_precision, parse_decimal
@@ -19,7 +18,6 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import (
     BooleanField,
-    Form,
     HiddenField,
     IntegerField,
     PasswordField,
@@ -30,7 +28,7 @@ from wtforms import (
 from wtforms.fields import Field
 from wtforms.fields.choices import Choice, SelectFieldBase  # type: ignore[attr-defined]  # the stubs lack Choice
 from wtforms.form import BaseForm
-from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
+from wtforms.validators import AnyOf, Length, NumberRange, Optional, StopValidation, ValidationError
 from wtforms.widgets import Select
 
 from storefront.domain import text
@@ -40,6 +38,7 @@ from storefront.domain.sale import MOST_UNITS, Proof, Terms
 from storefront.domain.zoned import Gap, gap_around, offsets_of_both
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import zones
+from storefront.web.validators import Clean, LeftOut, NotZero, WebAddress, at_most, no_credentials, optional, required
 
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 LONGEST_BAN = 31 * 24 * 60  # minutes
@@ -52,27 +51,6 @@ CURRENCIES = ["CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD"]
 
 def _normal(value: str | None) -> str | None:
     return text.normal(value) if isinstance(value, str) else value
-
-
-def clean(judge: Callable[..., str | None] = text.flaw, **how: bool) -> Callable[[Form, Field], None]:
-    """A validator: no characters that deceive or break."""
-
-    def check(_form: Form, field: Field) -> None:
-        if flaw := judge(field.data or "", **how):
-            raise ValidationError(gettext(flaw))
-
-    return check
-
-
-def web_address(_form: Form, field: Field) -> None:
-    """A validator: an http or https URL."""
-    try:
-        parts = urlsplit(field.data)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", field.data)
-    except ValueError:
-        good = False
-    if not good:
-        raise ValidationError(gettext("This must be a web address that begins with http:// or https://."))
 
 
 class WholeNumberField(IntegerField):
@@ -167,7 +145,7 @@ class ZoneSelectField(ChoiceField):
             choices=zones.choices,
             default=zones.COMMON[0],
             filters=[_known_zone],
-            validators=[Optional()],
+            validators=[LeftOut()],
             **more,
         )
 
@@ -199,32 +177,6 @@ class AgeSelectField(WholeNumberField, SelectFieldBase):
             yield Choice(str(age), words, age == (self.data or 0), {})
 
 
-def no_credentials(_form: Form, field: Field) -> None:
-    """A validator: an address that tells nobody a password, for everyone may read it."""
-    if "@" in urlsplit(field.data).netloc:
-        raise ValidationError(gettext("This address must not contain a user name or a password."))
-
-
-def required(*more: Any) -> list[Any]:
-    """Validators of a field that must be given."""
-    return [InputRequired(_("This field is required.")), _not_blank, *more]
-
-
-def _not_blank(_form: Form, field: Field) -> None:
-    if isinstance(field.data, str) and not field.data.strip():
-        raise StopValidation(gettext("This field is required."))
-
-
-def optional(*more: Any) -> list[Any]:
-    """Validators of a field that may be left out."""
-    return [Optional(), *more]
-
-
-def at_most(most: int) -> Length:
-    """A validator: not longer than ``most`` characters."""
-    return Length(max=most, message=_("This is too long: %(max)d characters at most."))
-
-
 class ShopForm(FlaskForm):  # type: ignore[misc]
     """A form whose CSRF token was checked before."""
 
@@ -240,13 +192,13 @@ class ShopForm(FlaskForm):  # type: ignore[misc]
 class RegisterForm(ShopForm):
     """A new account."""
 
-    name = StringField(_("Name"), required(at_most(64), clean(text.name_flaw)), filters=[_normal])
+    name = StringField(_("Name"), required(at_most(64), Clean(text.name_flaw)), filters=[_normal])
     age = WholeNumberField(_("Age"), required(NumberRange(0, 150, _("The age must be between %(min)s and %(max)s."))))
-    address = StringField(_("Address"), required(at_most(300), clean(lines=True)), filters=[_normal])
-    avatar = StringField(_("Picture (web address)"), required(at_most(2000), clean(), web_address), filters=[_normal])
+    address = StringField(_("Address"), required(at_most(300), Clean(lines=True)), filters=[_normal])
+    avatar = StringField(_("Picture (web address)"), required(at_most(2000), Clean(), WebAddress()), filters=[_normal])
     password = PasswordField(
         _("Password"),
-        required(Length(6, 128, _("The password must have %(min)d to %(max)d characters.")), clean()),
+        required(Length(6, 128, _("The password must have %(min)d to %(max)d characters.")), Clean()),
     )
     proof = HiddenField(validators=[Optional()])
 
@@ -259,11 +211,11 @@ class RegisterForm(ShopForm):
 class LoginForm(ShopForm):
     """Name and password. The password's field is called ``pass``, as the document has it."""
 
-    name = StringField(_("Name"), required(at_most(64), clean()), filters=[_normal])
+    name = StringField(_("Name"), required(at_most(64), Clean()), filters=[_normal])
 
 
 # "pass" is a keyword of Python, so the field can't be written in the class.
-setattr(LoginForm, "pass", PasswordField(_("Password"), required(at_most(128), clean())))
+setattr(LoginForm, "pass", PasswordField(_("Password"), required(at_most(128), Clean())))
 
 
 class LogoutForm(ShopForm):
@@ -276,7 +228,7 @@ class BanForm(ShopForm):
     """Whom to ban, for how long, and why."""
 
     whom = StringField(
-        _("Account, address or network"), required(at_most(64), clean()), filters=[_normal],
+        _("Account, address or network"), required(at_most(64), Clean()), filters=[_normal],
         description=_("A name, or an address such as 192.0.2.1, 2001:db8::1 or 192.0.2.0/24."),
     )  # fmt: skip
     minutes = WholeNumberField(
@@ -284,7 +236,7 @@ class BanForm(ShopForm):
         default=60, description=_("60 is an hour, 1440 is a day."),
     )  # fmt: skip
     why = StringField(
-        _("Why"), required(at_most(200), clean()), filters=[_normal],
+        _("Why"), required(at_most(200), Clean()), filters=[_normal],
         description=_("Whoever is banned reads this."),
     )  # fmt: skip
 
@@ -292,7 +244,7 @@ class BanForm(ShopForm):
 class LiftForm(ShopForm):
     """Whose ban to lift."""
 
-    whom = StringField(_("Account, address or network"), required(at_most(64), clean()), filters=[_normal])
+    whom = StringField(_("Account, address or network"), required(at_most(64), Clean()), filters=[_normal])
 
 
 class SaleForm(ShopForm):
@@ -302,14 +254,14 @@ class SaleForm(ShopForm):
     done without one. ``draft`` is the name of a picture that was uploaded before.
     """
 
-    of_people = frozenset({"amount", "draft", "no_picture", "step"})
+    of_people = frozenset({"amount", "draft", "no_picture", "step", "zone"})
 
-    name = StringField(_("Product"), required(at_most(120), clean(text.product_flaw)), filters=[_normal])
+    name = StringField(_("Product"), required(at_most(120), Clean(text.product_flaw)), filters=[_normal])
     num = WholeNumberField(
         _("Units"),
         required(NumberRange(1, MOST_UNITS, _("The number of units must be between %(min)s and %(max)s."))),
     )
-    producter = StringField(_("Producer"), required(at_most(120), clean()), filters=[_normal])
+    producter = StringField(_("Producer"), required(at_most(120), Clean()), filters=[_normal])
     time_begintokill = MomentField(
         _("Begins"), required(NumberRange(0, LAST_SECOND, _("This moment is out of range: years 1970 to 9999.")))
     )
@@ -322,7 +274,7 @@ class SaleForm(ShopForm):
     )
     amount = StringField(_("Price"), optional(at_most(40)))
     currency = ChoiceField(
-        _("Currency"), choices=[(code, code) for code in CURRENCIES], default="CNY", validators=[Optional()]
+        _("Currency"), choices=[(code, code) for code in CURRENCIES], default="CNY", validators=[LeftOut()]
     )
     limit = WholeNumberField(
         _("Limit per shopper"), optional(NumberRange(1, MOST_UNITS, _("The limit must be at least %(min)s.")))
@@ -335,17 +287,17 @@ class SaleForm(ShopForm):
             (Proof.ON.value, _("From everybody")),
         ],
         default=Proof.OFF.value,
-        validators=[Optional()],
+        validators=[LeftOut()],
     )
     min_account_age = AgeSelectField(
         _("Registered for at least"),
         optional(NumberRange(0, OLDEST, _("This must be between %(min)s and %(max)s seconds."))),
         default=0,
     )
-    description = TextAreaField(_("Description"), optional(at_most(4000), clean(lines=True)), filters=[_normal])
+    description = TextAreaField(_("Description"), optional(at_most(4000), Clean(lines=True)), filters=[_normal])
     picture = FileField(_("Picture (file)"), validators=[Optional()], render_kw={"data-most": MOST_BYTES})
     image = StringField(
-        _("Picture (web address)"), optional(at_most(2000), clean(), web_address, no_credentials), filters=[_normal]
+        _("Picture (web address)"), optional(at_most(2000), Clean(), WebAddress(), no_credentials), filters=[_normal]
     )
 
     draft = HiddenField(validators=[Optional()])
@@ -430,13 +382,13 @@ class SaleForm(ShopForm):
 class PauseForm(ShopForm):
     """To pause a sale, or to resume it."""
 
-    why = StringField(_("Reason"), optional(at_most(200), clean()), filters=[_normal])
+    why = StringField(_("Reason"), optional(at_most(200), Clean()), filters=[_normal])
 
 
 class CancelForm(ShopForm):
     """To cancel a sale."""
 
-    why = StringField(_("Reason"), required(at_most(200), clean()), filters=[_normal])
+    why = StringField(_("Reason"), required(at_most(200), Clean()), filters=[_normal])
 
 
 class RestockForm(ShopForm):
@@ -444,24 +396,21 @@ class RestockForm(ShopForm):
 
     units = WholeNumberField(
         _("Units more or less"),
-        required(NumberRange(-MOST_UNITS, MOST_UNITS, _("This must be between %(min)s and %(max)s."))),
+        required(NumberRange(-MOST_UNITS, MOST_UNITS, _("This must be between %(min)s and %(max)s.")), NotZero()),
     )
-    why = StringField(_("Reason"), required(at_most(200), clean()), filters=[_normal])
-
-    def validate_units(self, field: Field) -> None:
-        """See WTForms."""
-        if field.data == 0:
-            raise ValidationError(gettext("Give a number other than 0, such as 50 or -50."))
+    why = StringField(_("Reason"), required(at_most(200), Clean()), filters=[_normal])
 
 
 class ExtendForm(ShopForm):
     """To have a sale end later."""
 
+    of_people = frozenset({"zone"})
+
     time_endkill = MomentField(
         _("New end"), required(NumberRange(0, LAST_SECOND, _("This moment is out of range: years 1970 to 9999.")))
     )
     zone = ZoneSelectField(_("Time zone"))
-    why = StringField(_("Reason"), optional(at_most(200), clean()), filters=[_normal])
+    why = StringField(_("Reason"), optional(at_most(200), Clean()), filters=[_normal])
 
     def validate(self, extra_validators: Any = None) -> bool:
         """See WTForms."""

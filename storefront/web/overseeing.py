@@ -28,7 +28,9 @@ BANNED = 50
 @bp.get("/dashboard")
 def sales() -> Any:
     """The caller's sales, or with ``all=1`` everybody's, for operators."""
-    everybodys = request.args.get("all", "") == "1"
+    everybodys = {"": False, "1": True}.get(request.args.get("all", ""))
+    if everybodys is None:
+        raise Malformed
     asking = someone()
     found, following = overseeing.sales_of(shop(), asking, show.cursor(), everybodys=everybodys)
     now = show.now()

@@ -374,6 +374,7 @@ SHOTS = [
     ),
     Shot("bans", "Bans, as operators see them", bans, OPERATOR, MIXED),
     Shot("banned", "Who is banned", banned, "Mallory", MIXED),
+    Shot("docs", "The description for programs", lambda _: "/docs#buy"),
     Shot("error-404", "No such page", lambda _: "/no/such/page"),
     Shot("error-429", "Too often", lambda _: "/login", act=log_in_until_it_is_too_often),
     Shot("error-503", "While Redis is away", lambda s: away(s, "redis"), looks=MIXED),

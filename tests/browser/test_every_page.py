@@ -36,7 +36,9 @@ GROUND = {"light": "rgb(245, 244, 242)", "dark": "rgb(19, 18, 17)"}
 NAMES = {
     "UTC", "GMT", "CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD", "JPEG", "PNG", "WebP", "AVIF", "CSV", "MB", "kB",
     "IP", "db", "https", "example", "com", "product", "jpg", "me", "png", "Sundries",
-    "JavaScript",
+    "JavaScript", "JSON", "HTML", "Accept", "application", "json", "Authorization", "Bearer", "Language", "Retry",
+    "After", "token", "Error", "Unix", "RFC", "ISO", "JWT", "ETag", "ALTCHA", "iCalendar", "Prometheus", "null",
+    "expired", "start",
 }  # fmt: skip
 """Latin words that Chinese readers meet, too."""
 
@@ -172,6 +174,14 @@ def everybodys(stage: Stage) -> str:
 def unfold(page: Page) -> None:
     expect(page.locator("[data-chart] canvas")).to_have_count(2)
     page.locator("#twin summary").click()
+
+
+def unfold_calls(page: Page) -> None:
+    """Of the description for programs some calls, and a shape: all would take long to judge."""
+    page.evaluate(
+        """() => { for (const id of ["openSale", "buy", "extendSale", "LookedAtSale", "SaleOnDashboard"])
+        document.getElementById(id).closest("details").open = true }"""
+    )
 
 
 def banned(stage: Stage) -> str:
@@ -409,6 +419,7 @@ SIGHTS = [
     Sight("bans", "Lift the ban", bans, OPERATOR),
     Sight("bans, wrong", "Please correct the following", bans, OPERATOR, send),
     Sight("banned", "You are banned for a while", banned, BANNED),
+    Sight("docs", "The same for machines:", page("/docs"), act=unfold_calls),
     Sight("404", "There is no such page.", page("/no/such/page")),
     Sight("404, no such sale", "There is no sale of this product.", page("/miaosha/没有")),
     Sight("413", TOO_LARGE, page("/register"), act=send_too_much),

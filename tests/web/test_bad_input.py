@@ -44,7 +44,22 @@ def test_a_body_that_is_no_json_object(app: Flask, path: str, kind: str) -> None
 
 WRONG: dict[str, list[Any]] = {
     "age": ["20", True, 1.5, None, [20], {}, -1, 151, 10**30],
-    "name": [5, None, True, [], {}, "", "   ", "x" * 10_000, "a\x00b", "a\nb", "a\u202eb", "\ud800", "\x7f"],
+    "name": [
+        5,
+        None,
+        True,
+        [],
+        {},
+        "",
+        "   ",
+        "x" * 10_000,
+        "x" + " " * 64,
+        "a\x00b",
+        "a\nb",
+        "a\u202eb",
+        "\ud800",
+        "\x7f",
+    ],
     "address": [5, "", "x" * 10_000, "a\x00"],
     "avatar": ["", "nope", "ftp://example.com/x", "javascript:alert(1)", "http://", "http://a b", 5, "//example.com/x"],
     "password": ["", "12345", "x" * 10_000, 123456, "123\x00456"],
@@ -69,8 +84,8 @@ WRONG_TERMS: dict[str, list[Any]] = {
     "time_endkill": [NOW, NOW - 1, -5, 253402300800],
     "price": [0, -1, "100", 1.5, True, 10**15],
     "limit": [0, -1, 11, "1"],
-    "currency": ["XXX", "yuan", 5],
-    "proof": ["sometimes", 5, True],
+    "currency": ["XXX", "yuan", 5, "  "],
+    "proof": ["sometimes", 5, True, " "],
     "min_account_age": [-1, "3600", 1.5, True, 10**10],
     "image": ["nope", "javascript:alert(1)", 5],
     "description": [5, "x" * 10_000, "a\x00"],
@@ -90,6 +105,14 @@ def test_a_number_beyond_what_numbers_hold(app: Flask) -> None:
     body = b'{"name": "x", "age": 1e400, "address": "x", "avatar": "http://x", "password": "123456"}'
     response = app.test_client().post("/register", data=body, content_type="application/json")
     assert (response.status_code, list(response.json["fields"])) == (400, ["age"])  # type: ignore[index]
+
+
+def test_a_whole_number_may_be_written_with_a_point(app: Flask, shop: Shop) -> None:
+    name = unique("a point")
+    assert Program(app).post("/register", {**PERSON, "name": name, "age": 20.0}).status == 200
+    account = shop.accounts.get(name)
+    assert account
+    assert account.profile.age == 20
 
 
 @pytest.mark.parametrize("field", ["name", *PERSON])

@@ -106,6 +106,7 @@ def test_everybodys_sales_are_listed_for_operators_alone(
     assert other.get("/dashboard?all=1").says(InvalidToken)
     other.log_in(merchant.name)
     assert other.get("/dashboard?all=1").status == 403
+    assert other.get("/dashboard?all=2").status == 400
     face.log_in(operator.name)
     own = face.get("/dashboard")
     assert own_sale.product not in own.text
