@@ -111,6 +111,8 @@ PROOFS = (errors.AccountTooNew, errors.ProofRequired, errors.ProofInvalid)
 SHUT = (errors.NotStarted, errors.Ended, errors.SalePaused, errors.SaleCancelled, errors.SoldOut)
 PAYS = (errors.NoSuchOrder, errors.AlreadyPaid, errors.Expired, errors.Cancelled, errors.Overloaded)
 
+SAME_PERSON = {"name": "$request.body#/name", "pass": "$request.body#/password"}  # nosec B105 - where a value stands
+KNOWN = {"token": "$response.body#/token"}  # nosec B105 - the same
 ORDER_HERE = {"order_id": "$response.body#/order"}
 SALE_HERE = {"sale_id": "$response.body#/sale"}
 SAME_ORDER = {"order_id": "$request.path.order_id"}
@@ -143,12 +145,12 @@ OPERATIONS = [
         form=forms.RegisterForm,
         refusals=(errors.NameTaken, errors.AccountNotStored, errors.ProofRequired, errors.ProofInvalid,
                   errors.Overloaded),
-        links=(Link("logIn", body={"name": "$request.body#/name", "pass": "$request.body#/password"}),),
+        links=(Link("logIn", body=SAME_PERSON),),
     ),
     Operation(
         "logIn", "accounts.do_login", N_("Get a token for a name and a password."), "Token", "accounts",
         form=forms.LoginForm, refusals=(errors.WrongCredentials, errors.TooManyGuesses, errors.Overloaded),
-        links=(Link("openSale", body={"token": "$response.body#/token"}),),
+        links=(Link("openSale", body=KNOWN),),
     ),
     Operation("showAccount", "accounts.account", N_("Your account."), "Account", "accounts", Who.ACCOUNT,
               has_page=True),
