@@ -120,7 +120,7 @@ class MomentField(WholeNumberField):
         return self.typed
 
 
-class ChoiceField(SelectField):
+class ChoiceSelectField(SelectField):
     """One of a few values. Whoever gives another is told which there are."""
 
     def pre_validate(self, form: BaseForm) -> None:
@@ -136,7 +136,7 @@ class ChoiceField(SelectField):
         return str(gettext("Choose one of these: %(choices)s.", choices=choices))
 
 
-class ZoneSelectField(ChoiceField):
+class ZoneSelectField(ChoiceSelectField):
     """A time zone, by any of its names. The first of those offered where none is given."""
 
     def __init__(self, label: Any, **more: Any) -> None:
@@ -150,7 +150,7 @@ class ZoneSelectField(ChoiceField):
         )
 
     def told(self) -> str:
-        """See ``ChoiceField``; there are hundreds."""
+        """See ``ChoiceSelectField``; there are hundreds."""
         return str(gettext("Give a time zone by its name in the IANA database, such as Asia/Shanghai."))
 
     def settle(self, *moments: MomentField) -> None:
@@ -273,13 +273,13 @@ class SaleForm(ShopForm):
         _("Price"), optional(NumberRange(1, MOST_MONEY, _("The price must be between %(min)s and %(max)s.")))
     )
     amount = StringField(_("Price"), optional(at_most(40)))
-    currency = ChoiceField(
+    currency = ChoiceSelectField(
         _("Currency"), choices=[(code, code) for code in CURRENCIES], default="CNY", validators=[LeftOut()]
     )
     limit = WholeNumberField(
         _("Limit per shopper"), optional(NumberRange(1, MOST_UNITS, _("The limit must be at least %(min)s.")))
     )
-    proof = ChoiceField(
+    proof = ChoiceSelectField(
         _("Proof of work"),
         choices=[
             (Proof.OFF.value, _("From nobody")),
