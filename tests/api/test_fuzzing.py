@@ -10,7 +10,7 @@ from storefront.shop import Shop
 from tests.api import fuzzing
 from tests.conftest import SETTINGS, config_of, eventually
 
-EXAMPLES = int(os.environ.get("API_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("API_EXAMPLES", "15"))
 """Calls of each operation, and chains of calls. Those for each rule of the description, a thousand, come on top."""
 
 

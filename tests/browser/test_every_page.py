@@ -4,7 +4,7 @@ A line of SIGHTS is a page in a state; to have another judged, add a line.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from threading import Thread
@@ -517,7 +517,7 @@ def test_every_page_is_whole_for_everybody(
         if sight.name != "account":  # which shows the picture whose address one gave
             assert hosts == {urlsplit(doors[sight.door]).netloc}
         assert_language(page, language, others=sight.name.startswith(("home", "dashboard", "bans")))
-        assert_axe_finds_nothing(page)
+        assert_axe_finds_nothing(page, GROUND if language == "en" else ["light"])
         assert_it_fits(page)
     page.close()
 
@@ -541,11 +541,11 @@ def assert_language(page: Page, language: str, *, others: bool) -> None:
         assert not re.search(r"\d{1,2}:\d\d(:\d\d)? [AP]M", words)
 
 
-def assert_axe_finds_nothing(page: Page) -> None:
-    """In neither theme."""
-    for scheme, ground in GROUND.items():
+def assert_axe_finds_nothing(page: Page, schemes: Iterable[str]) -> None:
+    """In none of these themes. The dark one has the same colours in every language, so one language is judged in it."""
+    for scheme in schemes:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == GROUND[scheme]
         found = Axe().run(page, context={"exclude": MORE_OF_THE_SAME}, options={"resultTypes": ["violations"]})
         assert found.violations_count == 0, found.generate_report()
 

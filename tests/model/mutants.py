@@ -64,7 +64,9 @@ CUTS = {
     "a change of an epoch that is over is refused": Cut("apply_change", "ARGV[3] ~= ARGV[4]", "false"),
     "a change is made once": Cut("apply_change", " or redis.call('HEXISTS', KEYS[2], ARGV[5]) == 1"),
     "a withdrawal takes its units first": Cut("withdraw", "move(KEYS[1], 'stock', 'reserved', ARGV[2])"),
-    "a withdrawal of an epoch that is over is refused": Cut("apply_withdrew", "ARGV[3] ~= ARGV[4]", "false"),
+    "a withdrawal of an epoch that is over is refused": Cut(
+        "apply_withdrew", "ARGV[3] ~= ARGV[4]", "false", first_run=4
+    ),
     "a withdrawal takes its units again if a rollback lost it": Cut(
         "apply_withdrew", "if standing then move", "do move"
     ),
@@ -74,7 +76,7 @@ CUTS = {
         "apply_opened", "if running and at < ARGV[6] * 1000 then", "if false then"
     ),
     "a sale that was refused stays refused": Cut(
-        "apply_opened", "if redis.call('EXISTS', KEYS[4]) == 1 then return 'name_taken' end", first_run=8
+        "apply_opened", "if redis.call('EXISTS', KEYS[4]) == 1 then return 'name_taken' end", first_run=10
     ),
 }
 """What the script does → its text that does it."""
