@@ -247,6 +247,22 @@ class LiftForm(ShopForm):
     whom = StringField(_("Account, address or network"), required(at_most(64), Clean()), filters=[_normal])
 
 
+class WebhookForm(ShopForm):
+    """Where a merchant is told of their orders; empty for nowhere."""
+
+    address = StringField(
+        _("Address of your receiver"), optional(at_most(2000), Clean(), WebAddress(), no_credentials),
+        filters=[_normal],
+        description=_("A public address that begins with https://; leave it empty to be told of nothing."),
+    )  # fmt: skip
+
+
+class RedeliverForm(ShopForm):
+    """An event that is to be told once more."""
+
+    event = StringField(_("Event"), required(at_most(64), Clean()))
+
+
 class SaleForm(ShopForm):
     """A new sale. Programs give the ``price`` in minor units; people type an ``amount`` as they write money.
 

@@ -118,6 +118,7 @@ SAME_SALE = {"sale_id": "$request.path.sale_id"}
 AROUND_ORDER = (Link("showOrder", ORDER_HERE), Link("pay", ORDER_HERE), Link("cancelOrder", ORDER_HERE))
 FIRST_SALE = {"sale_id": "$response.body#/sales/0/sale"}
 FIRST_PRODUCT = {"product": "$response.body#/sales/0/name"}
+FIRST_EVENT = {"event": "$response.body#/attempts/0/event"}
 FIRST_ORDER = {"order_id": "$response.body#/orders/0/order"}
 WATCHES = (Link("watch", SALE_HERE), Link("remind", SALE_HERE), Link("showPlace", SALE_HERE))
 
@@ -249,6 +250,16 @@ OPERATIONS = [
                   at={"action": action}, has_page=True)
         for action in ACTIONS
     ),
+    Operation("showWebhooks", "merchant_webhooks.standing", N_("Where you are told of your orders, and how that went."),
+              "Webhooks", "merchants", Who.ACCOUNT, has_page=True, links=(Link("redeliver", body=FIRST_EVENT),)),
+    Operation("setWebhookAddress", "merchant_webhooks.put", N_("Be told of your orders at an address, or nowhere."),
+              "Webhooks", "merchants", Who.ACCOUNT, form=forms.WebhookForm,
+              refusals=(errors.WebhookAddressNotAllowed,)),
+    Operation("renewWebhookSecret", "merchant_webhooks.renew_secret", N_("Have webhooks signed with another secret."),
+              "Webhooks", "merchants", Who.ACCOUNT, form=forms.EmptyForm, refusals=(errors.NoWebhookAddress,)),
+    Operation("redeliver", "merchant_webhooks.redeliver", N_("Be told of an event once more."), "Webhooks",
+              "merchants", Who.ACCOUNT, form=forms.RedeliverForm,
+              refusals=(errors.NoWebhookAddress, errors.NoSuchEvent)),
     # Operators
     Operation("listBans", "bans.bans", N_("Who is banned."), "Bans", "operators", Who.OPERATOR, has_page=True),
     Operation("ban", "bans.ban", N_("Ban an account, an address or a network."), "Ban", "operators", Who.OPERATOR,
