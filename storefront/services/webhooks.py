@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 TOLD_FOR_MS = DAY
 """Milliseconds after which an event that is found anew, in a replay, is told no more."""
 
-BUDGET = 20.0
+BUDGET = 10.0
 """Seconds after which one run begins with no other merchant."""
 
 TURN = 5.0

@@ -112,27 +112,27 @@ class Webhooks:
     def listeners(self, sales: Iterable[str]) -> dict[str, str]:
         """Of these sales those whose merchant is told of events, with that merchant. Known for a second."""
         merchants = self._merchants_of({*sales})
+        if len(self._listen) > REMEMBERED:
+            self._listen.clear()
         now = time.monotonic()
-        old = sorted({one for one in merchants.values() if one and self._listen.get(one, (False, 0.0))[1] <= now})
+        old = sorted({one for one in merchants.values() if self._listen.get(one, (False, 0.0))[1] <= now})
         if old:
             found = cast("list[str | None]", self._memory.redis.hmget(keys.WEBHOOK_ADDRESSES, old))
-            if len(self._listen) >= REMEMBERED:
-                self._listen.clear()
             for merchant, endpoint in zip(old, found, strict=True):
-                self._listen[merchant] = bool(endpoint) and not json.loads(endpoint or "{}")["is_off"], now + FRESH
-        return {sale: one for sale, one in merchants.items() if one and self._listen.get(one, (True, 0.0))[0]}
+                self._listen[merchant] = endpoint is not None and not json.loads(endpoint)["is_off"], now + FRESH
+        return {sale: merchant for sale, merchant in merchants.items() if self._listen[merchant][0]}
 
     def _merchants_of(self, sales: set[str]) -> dict[str, str]:
-        """A sale's merchant never changes, so each process asks Redis for it once."""
+        """Those of these sales that have a merchant. That never changes, so each process asks Redis for it once."""
+        if len(self._merchants) > REMEMBERED:
+            self._merchants.clear()
         if unknown := sorted(sales - self._merchants.keys()):
             pipeline = self._memory.redis.pipeline(transaction=False)
             for sale in unknown:
                 pipeline.hget(keys.sale(sale), "merchant")
-            found = pipeline.execute()
-            if len(self._merchants) >= REMEMBERED:
-                self._merchants.clear()
-            self._merchants |= {sale: one for sale, one in zip(unknown, found, strict=True) if one is not None}
-        return {sale: self._merchants[sale] for sale in sales if sale in self._merchants}
+            found = zip(unknown, pipeline.execute(), strict=True)
+            self._merchants |= {sale: merchant for sale, merchant in found if merchant is not None}
+        return {sale: merchant for sale in sales if (merchant := self._merchants.get(sale))}
 
     # What
 
