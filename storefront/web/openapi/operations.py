@@ -118,7 +118,6 @@ SAME_SALE = {"sale_id": "$request.path.sale_id"}
 AROUND_ORDER = (Link("showOrder", ORDER_HERE), Link("pay", ORDER_HERE), Link("cancelOrder", ORDER_HERE))
 FIRST_SALE = {"sale_id": "$response.body#/sales/0/sale"}
 FIRST_PRODUCT = {"product": "$response.body#/sales/0/name"}
-FIRST_EVENT = {"event": "$response.body#/attempts/0/event"}
 FIRST_ORDER = {"order_id": "$response.body#/orders/0/order"}
 WATCHES = (Link("watch", SALE_HERE), Link("remind", SALE_HERE), Link("showPlace", SALE_HERE))
 
@@ -251,10 +250,10 @@ OPERATIONS = [
         for action in ACTIONS
     ),
     Operation("showWebhooks", "merchant_webhooks.standing", N_("Where you are told of your orders, and how that went."),
-              "Webhooks", "merchants", Who.ACCOUNT, has_page=True, links=(Link("redeliver", body=FIRST_EVENT),)),
+              "Webhooks", "merchants", Who.ACCOUNT, has_page=True),
     Operation("setWebhookAddress", "merchant_webhooks.put", N_("Be told of your orders at an address, or nowhere."),
               "Webhooks", "merchants", Who.ACCOUNT, form=forms.WebhookForm,
-              refusals=(errors.WebhookAddressNotAllowed,)),
+              refusals=(errors.WebhookAddressNotAllowed,), links=(Link("renewWebhookSecret"),)),
     Operation("renewWebhookSecret", "merchant_webhooks.renew_secret", N_("Have webhooks signed with another secret."),
               "Webhooks", "merchants", Who.ACCOUNT, form=forms.EmptyForm, refusals=(errors.NoWebhookAddress,)),
     Operation("redeliver", "merchant_webhooks.redeliver", N_("Be told of an event once more."), "Webhooks",
