@@ -31,6 +31,7 @@ from storefront.stores.sales import Sales
 from storefront.stores.snapshots import PATIENCE, Snapshots
 from storefront.stores.traffic import Traffic
 from storefront.stores.waitlist import Waitlist
+from storefront.stores.webhooks import Webhooks
 
 
 def access_of(config: Config) -> Access:
@@ -68,6 +69,7 @@ class Shop:
         self.pictures = Pictures(config.pictures)
         self.drafts = Drafts(config.pictures)
         self.awaited = Awaited(self.memory)
+        self.webhooks = Webhooks(self.memory)
         self.positions = Positions(self.memory)
         self.ledger = Ledger(
             config.kafka,

@@ -165,6 +165,14 @@ class NothingFetched(NoPicture):
     sentence = N_("The other server did not give it.")
 
 
+class WebhookAddressNotAllowed(Malformed):
+    """The shop sends no webhooks to this address."""
+
+    code = "address_not_allowed"
+    field = "address"
+    sentence = N_("The shop may not send anything there. Give a public address that begins with https://.")
+
+
 # Who is asking
 
 
@@ -289,6 +297,13 @@ class NoSuchAccount(NotFound):
     sentence = N_("There is no account named “%(name)s”.")
 
 
+class NoSuchEvent(NotFound):
+    """No event of this id was noted for this merchant lately."""
+
+    code = "no_such_event"
+    sentence = N_("There is no such event of the last seven days.")
+
+
 # What the shop's state refuses
 
 
@@ -379,6 +394,13 @@ class AllHeld(Conflict):
 
     code = "all_held"
     sentence = N_("All units are taken. Unpaid ones may return within the payment time.")
+
+
+class NoWebhookAddress(Conflict):
+    """The merchant has no address to send anything to, or it is switched off."""
+
+    code = "no_webhook_address"
+    sentence = N_("Nothing can be sent: save an address first.")
 
 
 class UnitsLeft(Conflict):

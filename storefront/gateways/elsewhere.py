@@ -1,4 +1,4 @@
-"""Fetching from other hosts, so that an address which somebody typed can't reach into the shop's own network.
+"""Fetching from other hosts, and sending to them: no address that somebody typed reaches into the shop's own network.
 
 Every host is resolved here, every address that comes of it is judged, and the connection goes to just that address: a
 name that means something else a moment later gains nothing. No cookies, no credentials, no proxy, few redirects.
@@ -7,7 +7,7 @@ name that means something else a moment later gains nothing. No cookies, no cred
 import ipaddress
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import urljoin
@@ -31,6 +31,8 @@ PIECE = 64 * 1024
 IP = IPv4Address | IPv6Address
 MayConnect = Callable[[IP, int], bool]
 
+FOR_PICTURES = {"User-Agent": "storefront-pictures", "Accept": "image/*", "Accept-Encoding": "identity"}
+
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _SIX_TO_FOUR = ipaddress.ip_network("2002::/16")  # carries any IPv4 address inside
 _CLOUD_HOST = ipaddress.ip_address("168.63.129.16")  # looks public, and is the host below a virtual machine of Azure
@@ -45,6 +47,11 @@ def is_public(address: IP, port: int) -> bool:
             return False
     known = address.is_global and not address.is_multicast and address != _CLOUD_HOST
     return known and port in PORTS.values()
+
+
+def is_public_or_local(address: IP, port: int) -> bool:
+    """The same, or anything on this machine: for a shop that runs on a developer's own."""
+    return address.is_loopback or is_public(address, port)
 
 
 def fetch(address: str, most: int, may_connect: MayConnect = is_public) -> bytes:
@@ -67,6 +74,30 @@ def fetch(address: str, most: int, may_connect: MayConnect = is_public) -> bytes
     raise NothingFetched(why="too many redirects")
 
 
+def send(address: str, body: bytes, headers: Mapping[str, str], may_connect: MayConnect = is_public) -> int:
+    """Send ``body`` to ``address`` by POST, and return the status of the answer, of which no more is read.
+
+    A redirect isn't followed. Raises AddressNotAllowed, or NothingFetched if there is no answer.
+    """
+    try:
+        with _answer(_understood(address), may_connect, "POST", headers, body) as answer:
+            return int(answer.status)
+    except (HTTPError, OSError, ValueError) as fault:
+        raise NothingFetched(why=repr(fault)) from fault
+
+
+def is_surely_refused(address: str, may_connect: MayConnect = is_public) -> bool:
+    """Whether ``address`` can't be one to connect to, as far as that can be told without asking anybody for a name."""
+    try:
+        url = _understood(address)
+        literal = ipaddress.ip_address(str(url.host).strip("[]"))
+    except AddressNotAllowed:
+        return True
+    except ValueError:  # a name
+        return False
+    return not may_connect(literal, url.port or PORTS[str(url.scheme)])
+
+
 def _understood(address: str) -> Url:
     url = parse_url(address)
     if url.scheme not in PORTS or not url.host or url.auth is not None:
@@ -84,8 +115,14 @@ def _resolved(host: str, port: int, may_connect: MayConnect) -> list[IP]:
 
 
 @contextmanager
-def _answer(url: Url, may_connect: MayConnect) -> Iterator[urllib3.BaseHTTPResponse]:
-    """The answer to a GET, its body unread."""
+def _answer(
+    url: Url,
+    may_connect: MayConnect,
+    method: str = "GET",
+    headers: Mapping[str, str] = FOR_PICTURES,
+    body: bytes | None = None,
+) -> Iterator[urllib3.BaseHTTPResponse]:
+    """The answer to a request, its body unread."""
     host, scheme = str(url.host), str(url.scheme)
     port = url.port or PORTS[scheme]
     addresses = _resolved(host, port, may_connect)
@@ -93,11 +130,8 @@ def _answer(url: Url, may_connect: MayConnect) -> Iterator[urllib3.BaseHTTPRespo
         with _pool(scheme, host.strip("[]"), address, port) as pool:
             try:
                 answer = pool.urlopen(
-                    "GET", url.request_uri, redirect=False, preload_content=False, assert_same_host=False,
-                    headers={
-                        "Host": str(url.netloc), "User-Agent": "storefront-pictures", "Accept": "image/*",
-                        "Accept-Encoding": "identity", "Connection": "close",
-                    },
+                    method, url.request_uri, body=body, redirect=False, preload_content=False, assert_same_host=False,
+                    headers={**headers, "Host": str(url.netloc), "Connection": "close"},
                 )  # fmt: skip
             except HTTPError:
                 if address is addresses[-1]:

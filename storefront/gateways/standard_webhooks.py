@@ -18,6 +18,17 @@ def signed(secret: bytes, message: str, now: int, body: bytes) -> dict[str, str]
     return {ID: message, TIMESTAMP: str(now), SIGNATURE: f"v1,{_signature(secret, message, str(now), body)}"}
 
 
+def as_text(secret: bytes) -> str:
+    """A secret as receivers' libraries take it."""
+    return f"whsec_{base64.b64encode(secret).decode()}"
+
+
+def signed_with_each(secrets: list[bytes], message: str, now: int, body: bytes) -> dict[str, str]:
+    """As ``signed``, for receivers who may hold any of several secrets while one takes another's place."""
+    each = [signed(secret, message, now, body) for secret in secrets]
+    return {**each[0], SIGNATURE: " ".join(one[SIGNATURE] for one in each)}
+
+
 def verified(secret: bytes, headers: Mapping[str, str], body: bytes, now: int) -> str:
     """The message's id. Raises ValueError with what is wrong with it."""
     message, sent, given = (headers.get(name, "") for name in (ID, TIMESTAMP, SIGNATURE))

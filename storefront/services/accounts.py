@@ -144,8 +144,13 @@ def revoke_operator(shop: Shop, name: str) -> None:
 
 
 def delete(shop: Shop, name: str) -> None:
-    """Delete an account: its tokens and sessions end, its name is free. Raises as ``grant_merchant``."""
+    """Delete an account: its tokens and sessions end, its name is free, it is told of nothing any more.
+
+    Raises as ``grant_merchant``.
+    """
+    account = _existing(shop, name)
     _change(shop, name, AccountDeleted, lambda changed: changed is None)
+    shop.webhooks.put(account.id, None)
 
 
 def log_out(shop: Shop, account: Account, login: Login, until: int) -> None:

@@ -30,6 +30,7 @@ from storefront.domain.records import (
 )
 from storefront.gateways.ledger import ACCOUNTS, Line
 from storefront.logs import trail
+from storefront.services import webhooks
 from storefront.shop import Shop
 from storefront.stores import accounts, changes, orders, positions, sales, waitlist
 from storefront.stores.positions import AGAIN, Position
@@ -151,6 +152,7 @@ def _apply_run(shop: Shop, partition: Partition, run: list[tuple[Line, Record]],
     if requests:
         shop.orders.index(requests)
     shop.sales.unsettle(touched)
+    webhooks.note(shop, [(record, word) for (record, _), word in zip(calls, words, strict=True)])
 
 
 def _tell(record: Record, word: str) -> None:

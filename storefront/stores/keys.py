@@ -88,6 +88,33 @@ PICTURES_FAILED = "pictures:failed"
 """Hash: sale → the code of why the last try to fetch its picture came to nothing."""
 
 
+WEBHOOK_ADDRESSES = "{webhooks}:addresses"
+"""Hash: merchant → where they are told of events (JSON, ``stores.webhooks.Endpoint``). All webhooks share a slot."""
+
+WEBHOOK_TURNS = "{webhooks}:turns"
+"""Sorted set: merchants who are to be told something → when (Unix ms) it is their turn."""
+
+
+def webhooks_due(merchant: str) -> str:
+    """Sorted set: events that a merchant is to be told of → when (Unix ms)."""
+    return f"{{webhooks}}:due:{merchant}"
+
+
+def webhooks_tried(merchant: str) -> str:
+    """Hash: the same events → how often that was tried."""
+    return f"{{webhooks}}:tried:{merchant}"
+
+
+def webhooks_noted(merchant: str) -> str:
+    """Sorted set with expiry: the events of the last days, told or not → when they happened (Unix ms)."""
+    return f"{{webhooks}}:noted:{merchant}"
+
+
+def webhooks_log(merchant: str) -> str:
+    """List with expiry: the last attempts to tell a merchant something (JSON), the newest in front."""
+    return f"{{webhooks}}:log:{merchant}"
+
+
 def sales_of_partition(partition: int) -> str:
     """Set: the sales whose records stand in one partition of the ledger."""
     return f"sales:partition:{partition}"

@@ -38,7 +38,17 @@ from storefront.domain.sale import MOST_UNITS, Proof, Terms
 from storefront.domain.zoned import Gap, gap_around, offsets_of_both
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import zones
-from storefront.web.validators import Clean, LeftOut, NotZero, WebAddress, at_most, no_credentials, optional, required
+from storefront.web.validators import (
+    Clean,
+    LeftOut,
+    NotZero,
+    ReceiverAddress,
+    WebAddress,
+    at_most,
+    no_credentials,
+    optional,
+    required,
+)
 
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 LONGEST_BAN = 31 * 24 * 60  # minutes
@@ -245,6 +255,22 @@ class LiftForm(ShopForm):
     """Whose ban to lift."""
 
     whom = StringField(_("Account, address or network"), required(at_most(64), Clean()), filters=[_normal])
+
+
+class WebhookForm(ShopForm):
+    """Where a merchant is told of their orders; empty for nowhere."""
+
+    address = StringField(
+        _("Address of your receiver"), optional(at_most(2000), Clean(), ReceiverAddress(), no_credentials),
+        filters=[_normal],
+        description=_("A public address that begins with https://; leave it empty to be told of nothing."),
+    )  # fmt: skip
+
+
+class RedeliverForm(ShopForm):
+    """An event that is to be told once more."""
+
+    event = StringField(_("Event"), required(at_most(64), Clean()))
 
 
 class SaleForm(ShopForm):

@@ -52,6 +52,12 @@ class WebAddress:
             raise ValidationError(gettext("This must be a web address that begins with http:// or https://."))
 
 
+class ReceiverAddress(WebAddress):
+    """A validator: the same, but of https only as far as is described; http is for a developer's own machine."""
+
+    pattern = WebAddress.pattern.replace("[Ss]?", "[Ss]", 1)
+
+
 class NotZero:
     """A validator: any number but 0."""
 

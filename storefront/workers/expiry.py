@@ -1,4 +1,4 @@
-"""The timers: `rq cron` puts one sweep into a queue every second, a SimpleWorker runs it; another one fetches pictures.
+"""The timers: `rq cron` puts one sweep into a queue every second, a SimpleWorker runs it. Others fetch or send.
 
 Not a job per order: ten thousand scheduled jobs run half a minute late, one sweep of ten thousand deadlines takes a
 fraction of a second. Two of these beside each other are merely wasteful.
@@ -25,7 +25,7 @@ from storefront.domain.errors import LedgerDown
 from storefront.services import settling
 from storefront.shop import Shop
 from storefront.stores.connection import connect
-from storefront.workers import pictures
+from storefront.workers import pictures, webhooks
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,10 @@ def tick() -> None:
     scheduler.register(
         pictures.fetch_due, pictures.QUEUE, interval=pictures.EVERY, ttl=2 * pictures.EVERY, result_ttl=0,
         job_timeout=pictures.TIMEOUT, failure_ttl=3600,
+    )  # fmt: skip
+    scheduler.register(
+        webhooks.deliver_due, webhooks.QUEUE, interval=webhooks.EVERY, ttl=2 * webhooks.EVERY, result_ttl=0,
+        job_timeout=webhooks.TIMEOUT, failure_ttl=3600,
     )  # fmt: skip
     with _redis_away():
         scheduler.start()  # type: ignore[no-untyped-call]
@@ -102,13 +106,16 @@ def _follow(parent: multiprocessing.process.BaseProcess) -> None:
 
 
 def run(stop: threading.Event) -> None:
-    """Keep the timer and the two workers alive until ``stop`` is set; whichever ends is started again."""
+    """Keep the timer and the workers alive until ``stop`` is set; whichever ends is started again."""
     # nothing is open yet that a fork could share, and importing everything twice more takes seconds
     context = multiprocessing.get_context("fork")
     parts: dict[str, Callable[[], None]] = {
         "tick": tick,
         "work": partial(work, QUEUE),
         "pictures": partial(work, pictures.QUEUE),
+        # two, so that one receiver who takes all the time there is doesn't keep the others waiting
+        "webhooks-1": partial(work, webhooks.QUEUE),
+        "webhooks-2": partial(work, webhooks.QUEUE),
     }
     running: dict[str, ForkProcess] = {}
     while not stop.is_set():

@@ -21,6 +21,8 @@ def before_call(_context: schemathesis.HookContext, case: Case, _kwargs: dict[st
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     body = case.body = dict(case.body)
+    if case.operation.path == "/webhooks" and body.get("address"):
+        body["address"] = "https://receiver.invalid/"  # nobody has that name, so nothing is sent to anybody
     opens_sale = case.operation.path == "/createmiaosha"
     if "token" in body:  # who is asking is said in one place; a chain of calls opens a sale with the token it was given
         if opens_sale and str(body["token"]).count(".") == 2:

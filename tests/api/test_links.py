@@ -48,6 +48,7 @@ class Caller:
             "restockSale": {"units": 1, "why": "more"},
             "extendSale": {"time_endkill": now + 999},
             "cancelSale": {"why": "a mistake"},
+            "setWebhookAddress": {"address": "https://receiver.invalid/"},
         }  # fmt: skip
 
     def call(self, id_: str, body: dict[str, Any] | None = None, **values: str) -> Answer:
@@ -88,7 +89,7 @@ def test_every_link_leads_somewhere(caller: Caller) -> None:
 
     sources: dict[str, Callable[[], dict[str, str]]] = {
         "register": dict, "logIn": dict, "openSale": dict, "listSales": dict, "listOrders": dict,
-        "listSalesOfMerchant": dict,
+        "listSalesOfMerchant": dict, "setWebhookAddress": dict,
         "showSale": lambda: {"product": product},
         "buy": lambda: {"product": caller.call("openSale", caller.bodies()["openSale"]).json["product name"]},
         "showOrder": lambda: {"order_id": bought()},

@@ -18,11 +18,13 @@ from werkzeug.serving import make_server
 
 from storefront import create_app
 from storefront.config import Config
+from storefront.domain.ids import new_order_id, new_sale_id
 from storefront.local import art
 from storefront.local.shop import LocalShop
-from storefront.services import accounts, changing
+from storefront.services import accounts, changing, webhooks
 from storefront.shop import Shop
 from storefront.stores import keys
+from storefront.stores.webhooks import Attempt
 from tests.browser.conftest import LOCALES, PASSWORD
 from tests.browser.stage import HOUR, Stage, at
 
@@ -195,6 +197,18 @@ def bans(stage: Stage) -> str:
     return "/bans"
 
 
+def webhooks_page(stage: Stage) -> str:
+    """One whose receiver took an event, wanted no other, and didn't answer a third."""
+    merchant = stage.account(NEWCOMER)
+    if not stage.shop.webhooks.attempts(merchant.id):
+        webhooks.set_address(stage.shop, merchant.id, "http://127.0.0.1:9/")
+        now = stage.shop.memory.now_ms()
+        for number, (status, fault) in enumerate(((410, ""), (204, ""), (0, "nothing_fetched")), start=1):
+            event = f"{new_order_id(new_sale_id('茶'))}_paid"
+            stage.shop.webhooks.tell(merchant.id, Attempt(event, now, number, status, fault, now + 10**7))
+    return "/webhooks"
+
+
 def too_new(stage: Stage) -> str:
     return at(stage.sale("老会员专享", min_account_age=7 * 24 * HOUR))
 
@@ -245,6 +259,11 @@ def page(address: str) -> Callable[[Stage], str]:
 def send(page: Page) -> None:
     page.locator("main form.form button").click()
     expect(page.locator("#summary")).to_be_visible()
+
+
+def tell_no_address(page: Page) -> None:
+    page.locator("[name=address]").fill("http://example.com/")
+    send(page)
 
 
 def log_in_wrongly(page: Page) -> None:
@@ -416,6 +435,9 @@ SIGHTS = [
     Sight("orders of a sale", "All orders as CSV", sold(), MERCHANT),
     Sight("orders of a free sale", "Confirmed", sold(price=None), MERCHANT),
     Sight("orders of a sale, found none", "No order fits.", sold("?q=没有&state=paid"), MERCHANT),
+    Sight("webhooks", "Take another secret", webhooks_page, NEWCOMER),
+    Sight("webhooks, wrong", "Please correct the following", webhooks_page, NEWCOMER, tell_no_address),
+    Sight("webhooks, none", "Nothing was sent in the last seven days.", page("/webhooks"), ANNA),
     Sight("bans", "Lift the ban", bans, OPERATOR),
     Sight("bans, wrong", "Please correct the following", bans, OPERATOR, send),
     Sight("banned", "You are banned for a while", banned, BANNED),

@@ -6,6 +6,7 @@ Tests hold every answer that they get against these.
 from typing import Any
 
 from storefront.domain.errors import N_
+from storefront.domain.event import EventType
 from storefront.domain.order import OrderState
 from storefront.domain.sale import Phase, Proof
 from storefront.services.pictures import State
@@ -126,6 +127,19 @@ HISTORY = record(
     {"units": COUNT, "ends": UNIX},
 )
 CHECK = record({"ok": FLAG}, {"why": TEXT, **dict.fromkeys(("workers", "lag", "replicas"), COUNT)})
+ATTEMPT = record(
+    {
+        "event": said(TEXT, N_("Number of the event: the webhook-id that the receiver reads.")),
+        "type": one_of(*EventType),
+        "order": ORDER_ID,
+        "time": MOMENT,
+        "attempt": COUNT,
+        "status": said(or_none(COUNT), N_("Status of the receiver's answer; null if there was none.")),
+        "error": said(or_none(TEXT), N_("Why there was none: a word for programs.")),
+        "taken": said(FLAG, N_("Whether the receiver took it, with a status from 200 to 299.")),
+        "next_attempt": said(or_none(MOMENT), N_("Null if there is none.")),
+    }
+)
 BAN_AT_SALE = record({"name": NAME, "since": MOMENT, "until": MOMENT, "refused": COUNT})
 
 ANSWERS: dict[str, Schema] = {
@@ -218,6 +232,15 @@ ANSWERS: dict[str, Schema] = {
     ),
     "OrderOfSale": record({**ORDER, "username": NAME}),
     "OrdersOfSale": record({"orders": many(ref("OrderOfSale")), "next": PAGE}),
+    "Webhooks": record(
+        {
+            "address": said(or_none(TEXT), N_("Where you are told of your orders; null for nowhere.")),
+            "secret": said(or_none(TEXT), N_("With what webhooks are signed, as standardwebhooks.com has it.")),
+            "switched_off": said(FLAG, N_("Whether the receiver asked for no more, by 410.")),
+            "waiting": said(COUNT, N_("How many events wait to be sent.")),
+            "attempts": said(many(ATTEMPT), N_("The last 200 of seven days, the newest in front.")),
+        }
+    ),
     "Ban": record(
         {
             "whom": TEXT,

@@ -251,6 +251,16 @@ OPERATIONS = [
                   at={"action": action}, has_page=True)
         for action in ACTIONS
     ),
+    Operation("showWebhooks", "merchant_webhooks.standing", N_("Where you are told of your orders, and how that went."),
+              "Webhooks", "merchants", Who.ACCOUNT, has_page=True),
+    Operation("setWebhookAddress", "merchant_webhooks.put", N_("Be told of your orders at an address, or nowhere."),
+              "Webhooks", "merchants", Who.ACCOUNT, form=forms.WebhookForm,
+              refusals=(errors.WebhookAddressNotAllowed,), links=(Link("renewWebhookSecret"),)),
+    Operation("renewWebhookSecret", "merchant_webhooks.renew_secret", N_("Have webhooks signed with another secret."),
+              "Webhooks", "merchants", Who.ACCOUNT, form=forms.EmptyForm, refusals=(errors.NoWebhookAddress,)),
+    Operation("redeliver", "merchant_webhooks.redeliver", N_("Be told of an event once more."), "Webhooks",
+              "merchants", Who.ACCOUNT, form=forms.RedeliverForm,
+              refusals=(errors.NoWebhookAddress, errors.NoSuchEvent)),
     # Operators
     Operation("listBans", "bans.bans", N_("Who is banned."), "Bans", "operators", Who.OPERATOR, has_page=True),
     Operation("ban", "bans.ban", N_("Ban an account, an address or a network."), "Ban", "operators", Who.OPERATOR,
