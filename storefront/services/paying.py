@@ -93,7 +93,9 @@ def returned(shop: Shop, shopper: Account, order_id: str) -> Order:
     if order.amount and order.state not in PLACING:
         charges = shop.payments.verify([order_id]).get(order_id, [])
         for record in judge(shop, charges).records:
-            order = _recorded(shop, shopper, record)
+            _recorded(shop, shopper, record)
+        if charges:  # recorded now, or by a webhook that came first
+            order = order_of(shop, shopper, order_id)
     return order
 
 
