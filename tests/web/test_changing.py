@@ -149,9 +149,10 @@ def test_a_sale_whose_units_are_all_taken_out_is_sold_out_on_every_page(desk: Fa
     assert desk.post(f"/dashboard/{sale.id}/restock", {"units": -5, "why": WHY}).status == 200
     assert selling.look_at(shop, sale.product).phase == "sold_out"
     dashboard = f"/dashboard/{sale.id}"
-    for page in (f"/?q={sale.product}", f"/miaosha/{sale.product}", "/dashboard", dashboard, f"{dashboard}/cancel"):
+    for page in (f"/?q={sale.product}", f"/miaosha/{sale.product}", dashboard, f"{dashboard}/cancel"):
         shown = desk.get(page)
         assert (shown.status, sale.product in shown.text) == (200, True), page
+    assert desk.get("/dashboard").status == 200  # on its first page sales of other tests may stand alone
     if isinstance(desk, Person):
         assert "100% taken" in desk.get(f"/?q={sale.product}").text
 
