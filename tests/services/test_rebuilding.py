@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 
 from storefront import create_app
+from storefront.config import Config
 from storefront.domain.account import Account, Login, Profile
 from storefront.domain.ids import new_account_id, new_order_id
 from storefront.domain.records import LoggedOut, LoggedOutEverywhere, Paid, Record, Requested
@@ -30,9 +32,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
 
 
 @pytest.fixture(scope="module")
-def inside(running: LocalShop) -> Iterator[Flask]:
-    """An application in this process, on that shop."""
-    app = create_app(config_of(running))
+def inside(running: LocalShop, config: Config) -> Iterator[Flask]:
+    """An application in this process, on that shop. Its limits are all applications': their Redis must outlive it."""
+    app = create_app(replace(config_of(running), limiter_url=config.limiter_url))
     eventually(app.extensions["shop"].is_open)
     yield app
     app.extensions["shop"].close()
