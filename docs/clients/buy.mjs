@@ -1,39 +1,28 @@
 // Buys one unit when its sale begins, and pays: node buy.mjs URL PRODUCT NAME PASSWORD. Needs Node 18 or newer.
 const [url, product, name, password] = process.argv.slice(2);
 const sleep = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
-const stop = (sentence) => {
-  console.error(sentence);
-  process.exit(1);
-};
+const headers = { Accept: "application/json", "Content-Type": "application/json" };
 
-// The answer of a call; what says "come back later" is asked again, as late as it says.
-async function ask(path, body, headers = {}) {
-  for (let tries = 10; ; tries--) {
-    const response = await fetch(new URL(path, url), {
-      method: body ? "POST" : "GET",
-      headers: { Accept: "application/json", ...(body && { "Content-Type": "application/json" }), ...headers },
-      body: body && JSON.stringify(body),
-    });
+// An answer that has what is needed; what says "come back later" is asked again, as late as it says.
+// A call whose answer got lost may be repeated under its key: each has its own.
+async function ask(path, needed, body) {
+  const call = { method: body ? "POST" : "GET", headers: { ...headers, "Idempotency-Key": crypto.randomUUID() } };
+  for (let tries = 9; ; tries--) {
+    const response = await fetch(new URL(path, url), { ...call, body: body && JSON.stringify(body) });
     const answer = await response.json();
-    if (response.status < 429 && answer.code !== "not_started") return answer;
-    if (!tries) stop(answer.error);
+    if (!needed || needed in answer) return answer;
+    if (!tries || ![429, 503].includes(response.status)) throw answer.error;
     await sleep(Number(response.headers.get("Retry-After") ?? 1));
   }
 }
 
-const avatar = "https://example.com/me.png";
-await ask("/register", { name, age: 30, address: "somewhere", avatar, password });
-const { token, error } = await ask("/login", { name, pass: password }); // whoever was registered before just logs in
-if (!token) stop(error);
-
+process.on("uncaughtException", (sentence) => (console.error(String(sentence)), process.exit(1)));
+const person = { name, age: 30, address: "somewhere", avatar: "https://example.com/me.png", password };
+await ask("/register", "message", person).catch(() => {}); // whoever was registered before just logs in
+headers.Authorization = `Bearer ${(await ask("/login", "token", { name, pass: password })).token}`;
 const sale = `/miaosha/${encodeURIComponent(product)}`;
-const seen = await ask(sale);
-if (seen.error) stop(seen.error);
-await sleep(Math.max(0, seen.time_begintokill - (await ask("/time")).now / 1000)); // by the shop's clock
-
-// With its key, a call whose answer got lost may be repeated. Each thing that is to be done has its own.
-const once = () => ({ Authorization: `Bearer ${token}`, "Idempotency-Key": crypto.randomUUID() });
-const bought = await ask(sale, {}, once());
-if (!bought.order) stop(bought.error); // limit_reached names the order that one has already
-const paid = await ask(`/orders/${bought.order}/pay`, {}, once());
-console.log(bought.order, paid.state ?? paid.error);
+const begins = (await ask(sale, "time_begintokill")).time_begintokill;
+await sleep(Math.max(0, begins - (await ask("/time", "now")).now / 1000)); // by the shop's clock
+const { order } = await ask(sale, "order", {}); // limit_reached names the order that one has already
+const paid = await ask(`/orders/${order}/pay`, null, {});
+console.log(order, paid.state ?? paid.error);

@@ -1,56 +1,34 @@
-"""Buys one unit when its sale begins, and pays: python3 buy.py URL PRODUCT NAME PASSWORD. Needs nothing but Python."""
+"""Buys one unit when its sale begins, and pays: python3 buy.py URL PRODUCT NAME PASSWORD. Needs requests."""
 
-import json
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 import uuid
+from urllib.parse import quote
+
+import requests
+from urllib3.util import Retry
 
 url, product, name, password = sys.argv[1:]
+shop = requests.Session()
+shop.headers["Accept"] = "application/json"
+# What says "come back later" is asked again, as late as it says.
+patient = Retry(9, status_forcelist=[429, 503], allowed_methods=None, raise_on_status=False)
+shop.mount(url, requests.adapters.HTTPAdapter(max_retries=patient))
 
 
-def ask(path: str, body: dict | None = None, headers: dict | None = None) -> dict:
-    """The answer of a call. What says "come back later" is asked again, as late as it says."""
-    sent = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url + path, sent, {"Accept": "application/json", **(headers or {})})
-    if sent:
-        request.add_header("Content-Type", "application/json")
-    for _ in range(10):
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as refusal:
-            told = json.load(refusal)
-            if refusal.code < 429 and told["code"] != "not_started":
-                return told
-            time.sleep(int(refusal.headers.get("Retry-After", 1)))
-    sys.exit(told["error"])
+def ask(path: str, needed: str | None, body: dict | None = None) -> dict:
+    """An answer that has what is needed. Under its key a call whose answer got lost may be repeated."""
+    method, key = ("GET" if body is None else "POST"), {"Idempotency-Key": str(uuid.uuid4())}
+    answer = shop.request(method, url + path, json=body, headers=key, timeout=30).json()
+    return answer if needed in (None, *answer) else sys.exit(answer["error"])
 
 
-ask(
-    "/register",
-    {"name": name, "age": 30, "address": "somewhere", "avatar": "https://example.com/me.png", "password": password},
-)  # whoever was registered before just logs in
-answer = ask("/login", {"name": name, "pass": password})
-if "token" not in answer:
-    sys.exit(answer["error"])
-
-sale = f"/miaosha/{urllib.parse.quote(product, safe='')}"
-seen = ask(sale)
-if "error" in seen:
-    sys.exit(seen["error"])
-time.sleep(max(0, seen["time_begintokill"] - ask("/time")["now"] / 1000))  # by the shop's clock
-
-
-def ask_once(path: str) -> dict:
-    """With its key, a call whose answer got lost may be repeated. Each thing that is to be done has its own."""
-    return ask(path, {}, {"Authorization": f"Bearer {answer['token']}", "Idempotency-Key": str(uuid.uuid4())})
-
-
-bought = ask_once(sale)
-if "order" not in bought:  # limit_reached names the order that one has already
-    sys.exit(bought["error"])
-paid = ask_once(f"/orders/{bought['order']}/pay")
-print(bought["order"], paid.get("state") or paid["error"])
+person = {"name": name, "age": 30, "address": "somewhere", "avatar": "https://example.com/me.png"}
+shop.post(f"{url}/register", json={**person, "password": password})  # whoever was registered before just logs in
+shop.headers["Authorization"] = f"Bearer {ask('/login', 'token', {'name': name, 'pass': password})['token']}"
+sale = f"/miaosha/{quote(product, safe='')}"
+seen = ask(sale, "time_begintokill")
+time.sleep(max(0, seen["time_begintokill"] - ask("/time", "now")["now"] / 1000))  # by the shop's clock
+order = ask(sale, "order", {})["order"]  # limit_reached names the order that one has already
+paid = ask(f"/orders/{order}/pay", None, {})
+print(order, paid.get("state") or paid["error"])
