@@ -64,6 +64,8 @@ class Config:
     register_proof: bool = False
     log: str = "text"
     limit_default: str = "6000/minute"
+    crowd: str = "3/day"
+    probation: int = 604_800
     limit_register: str = "60/minute;600/hour"
     limit_login: str = "10/minute"
     limit_login_strangers: str = "30/hour;100/day"
@@ -108,7 +110,7 @@ def _limit(env: FileAwareEnv, name: str, default: str) -> str:
     return given
 
 
-def _bans(env: FileAwareEnv, name: str, default: str) -> str:
+def _limits_or_none(env: FileAwareEnv, name: str, default: str) -> str:
     return _limit(env, name, default) if env.str(name, default) else ""
 
 
@@ -235,12 +237,14 @@ def from_environment() -> Config:
             proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(min=0, max=9)),
             allowed=_networks(env.str("ALLOWED", "")),
             contact=env.str("CONTACT", Config.contact),
-            bans=_bans(env, "BANS", Config.bans),
-            bans_address=_bans(env, "BANS_ADDRESS", Config.bans_address),
+            bans=_limits_or_none(env, "BANS", Config.bans),
+            bans_address=_limits_or_none(env, "BANS_ADDRESS", Config.bans_address),
             proof_cost=env.int("PROOF_COST", Config.proof_cost, validate=validate.Range(min=1, max=1_000_000)),
             register_proof=env.bool("REGISTER_PROOF", Config.register_proof),
             log=env.str("LOG", Config.log, validate=validate.OneOf(["text", "json"])),
             limit_default=_limit(env, "LIMIT_DEFAULT", Config.limit_default),
+            crowd=_limits_or_none(env, "CROWD", Config.crowd),
+            probation=env.int("PROBATION", Config.probation, validate=positive),
             limit_register=_limit(env, "LIMIT_REGISTER", Config.limit_register),
             limit_login=_limit(env, "LIMIT_LOGIN", Config.limit_login),
             limit_login_strangers=_limit(env, "LIMIT_LOGIN_STRANGERS", Config.limit_login_strangers),

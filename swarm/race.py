@@ -13,7 +13,9 @@ from urllib.parse import quote
 from bench import cost
 from bench.load import CannotMeasure
 from bench.stage import LASTS, SHOP, Server, Stage, until
+from storefront.config import Config
 from storefront.domain.sale import Sale, Terms
+from storefront.local.settings import CROWD
 from storefront.services import auditing, selling
 from swarm import crowd
 from swarm.cast import AGE, Cast, Timing
@@ -21,7 +23,7 @@ from swarm.plan import Diaries, Diary, Kind, Plan
 from swarm.scale import Scale
 
 PRODUCT = "Fairness rehearsal"
-SETTINGS = {"STOREFRONT_PASSWORD_MEMORY": "8"}
+SETTINGS = {"STOREFRONT_PASSWORD_MEMORY": "8", CROWD: Config.crowd}
 """The one thing that isn't as ever: the farms' passwords are hashed cheaply, so that their accounts are soon there."""
 
 WEB_PROCESSES = 2

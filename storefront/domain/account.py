@@ -14,6 +14,20 @@ class Login(NamedTuple):
     era: str = ""
 
 
+class Seniority(NamedTuple):
+    """Since when an account was ``registered`` (0 for long ago) and until when it is on ``probation``, in Unix ms.
+
+    Those are on probation that were registered where many were; 0 for one that never was.
+    """
+
+    registered: int = 0
+    probation: int = 0
+
+
+LONG_AGO = Seniority()
+"""How old an account counts of which nobody knows when it came."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """What a person tells at registration. ``avatar`` is an http(s) URL."""
@@ -28,7 +42,7 @@ class Profile:
 class Account:
     """A registered account. ``password`` is an argon2 hash; an ``operator`` may see and change what is others'.
 
-    ``registered`` is when (Unix ms), 0 for long ago. Logging out everywhere begins a new ``era`` of the account, and
+    ``seniority`` tells since when. Logging out everywhere begins a new ``era`` of the account, and
     ends every login of the ones before; ``ended`` are logins of this one that ended before their time, with when they
     would have run out by themselves (Unix ms).
     """
@@ -38,7 +52,7 @@ class Account:
     password: str
     merchant: bool = False
     operator: bool = False
-    registered: int = 0
+    seniority: Seniority = LONG_AGO
     era: str = ""
     ended: tuple[tuple[str, int], ...] = ()
 

@@ -214,7 +214,7 @@ class NotYourSale(Forbidden):
 
 
 class AccountTooNew(Forbidden):
-    """The sale is for accounts that were registered some time ago.
+    """The sale is for accounts that were registered some time ago, or this one is on probation and put back.
 
     ``allowed_from`` is when this one may buy, ``wait`` how long until then, both rounded up to whole seconds.
     """
@@ -222,16 +222,21 @@ class AccountTooNew(Forbidden):
     code = "account_too_new"
     sentence = N_("Your account is too new for this sale. It may buy in %(wait)s, from %(allowed_from)s on.")
 
-    def __init__(self, allowed_from: int, now: int, ends: int) -> None:
+    def __init__(self, allowed_from: int, now: int, ends: int, *, put_back: bool = False) -> None:
         """When the account may buy, the time now and the sale's end, all in Unix ms and by one clock."""
         wait = math.ceil((allowed_from - now) / 1000)
         super().__init__(
             allowed_from=datetime.fromtimestamp(math.ceil(allowed_from / 1000), UTC), wait=timedelta(seconds=wait)
         )
-        if allowed_from < ends:
-            self.retry_after = wait
-        else:
+        if allowed_from >= ends:
             self.sentence = N_("Your account is too new for this sale, which is over before it may buy.")
+            return
+        self.retry_after = wait
+        if put_back:
+            self.sentence = N_(
+                "Many accounts were registered where yours was, so it is put back a little: it may buy in %(wait)s, "
+                "from %(allowed_from)s on."
+            )
 
 
 class ProofRefused(Forbidden):

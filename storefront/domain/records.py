@@ -306,6 +306,7 @@ class Registered(AccountRecord):
     """A person registered; ``password`` is an argon2 hash, ``epoch`` the one in which the name was claimed.
 
     ``at`` is the moment of the registration also where a mended ledger tells it anew; 0 where that isn't known.
+    ``probation`` is missing in older records.
     """
 
     epoch: str
@@ -313,6 +314,7 @@ class Registered(AccountRecord):
     address: str
     avatar: str
     password: str
+    probation: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from storefront.domain.account import Seniority
+
 
 class Phase(StrEnum):
     """Where a sale stands for a shopper who looks at it. Whether it is ``RECOVERING`` only a ``Look`` can tell."""
@@ -33,6 +35,10 @@ class Proof(StrEnum):
     SUSPICION = "suspicion"
 
 
+PUT_BACK = 10
+"""Seconds after a sale's begin from which an account on probation may buy: by then people pressed who were there."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """What a merchant fixes when opening a sale. Of these ``num`` and ``ends`` can be changed later.
@@ -56,9 +62,19 @@ class Terms:
     proof: str = Proof.OFF
     min_account_age: int = 0
 
-    def open_from(self, registered: int) -> int:
-        """From when on an account may buy that was ``registered`` then, 0 being long ago; 0 for always. In Unix ms."""
-        return registered + self.min_account_age * 1000 if registered and self.min_account_age else 0
+    def open_from(self, since: Seniority) -> int:
+        """From when on an account may buy; 0 for always. In Unix ms."""
+        return max(self._old_enough_from(since), self._put_back_until(since))
+
+    def is_put_back(self, since: Seniority) -> bool:
+        """Whether what keeps an account from buying until then is its probation."""
+        return self._put_back_until(since) > self._old_enough_from(since)
+
+    def _old_enough_from(self, since: Seniority) -> int:
+        return since.registered + self.min_account_age * 1000 if since.registered and self.min_account_age else 0
+
+    def _put_back_until(self, since: Seniority) -> int:
+        return min(since.probation, (self.begins + PUT_BACK) * 1000)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from storefront.domain.account import Account
+from storefront.domain.account import Account, Seniority
 from storefront.domain.sale import Proof, Sale, Terms
 from storefront.local.demo.client import loopback_address, own_addresses
 from storefront.local.process import Process
@@ -74,7 +74,7 @@ class Theatre:
         ago = terms.min_account_age + 3600
         registered = shop.memory.now_ms() - ago * 1000
         who = [
-            replace(one, registered=registered)
+            replace(one, seniority=Seniority(registered))
             for one in seeding.people(shop, shoppers, 0, secrets.token_hex(8))
         ]  # fmt: skip
         seeding.register(shop, who, ago)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from redis.exceptions import RedisError
 
-from storefront.domain.account import Account, Login, Profile
+from storefront.domain.account import Account, Login, Profile, Seniority
 from storefront.domain.errors import (
     AccountNotStored,
     InvalidToken,
@@ -37,11 +37,14 @@ MOST_ENDED = 50
 """Tokens and sessions of an account that are remembered to have ended, until they would have run out by themselves."""
 
 
-def register(shop: Shop, profile: Profile, password: str, address: str = "", proof: str = "") -> Account:
+def register(
+    shop: Shop, profile: Profile, password: str, address: str = "", proof: str = "", *, crowded: bool = False
+) -> Account:
     """Make an account. Raises NameTaken, Recovering, Overloaded, or AccountNotStored if it can't be stored for good.
 
     Somebody who asks over the network does so from an ``address``. Where the shop asks for it, they need a ``proof`` of
-    work, or a ticket; else ProofRequired or ProofInvalid is raised.
+    work, or a ticket; else ProofRequired or ProofInvalid is raised. Where it is ``crowded``, since many registered from
+    there lately, the account is on probation at first.
 
     The name is claimed first, then recorded, then confirmed. A claim whose record never got through is withdrawn by
     the sweep, so a name is never lost. The person is told only when the record is applied: a ledger that loses it later
@@ -49,16 +52,16 @@ def register(shop: Shop, profile: Profile, password: str, address: str = "", pro
     """
     asked = address and shop.config.register_proof
     with proving.spending(shop, proving.for_registration(address) if asked else None, proof):
-        return _register(shop, profile, password)
+        return _register(shop, profile, password, shop.config.probation * 1000 if crowded else 0)
 
 
-def _register(shop: Shop, profile: Profile, password: str) -> Account:
+def _register(shop: Shop, profile: Profile, password: str, probation_ms: int) -> Account:
     try:
         if shop.accounts.get(profile.name):
             raise NameTaken
         account = Account(new_account_id(), profile, passwords.hashed(password, shop.config.password_memory))
-        at, epoch = shop.accounts.claim(account, shop.config.doubt_ms)
-        account = replace(account, registered=at)
+        at, epoch = shop.accounts.claim(account, shop.config.doubt_ms, probation_ms)
+        account = replace(account, seniority=Seniority(at, at + probation_ms if probation_ms else 0))
         receipt = shop.ledger.append(registration(account, at, epoch))
         if not shop.accounts.confirmed(account, epoch):
             raise AccountNotStored
@@ -80,6 +83,7 @@ def registration(account: Account, at: int, epoch: str) -> Registered:
         address=profile.address,
         avatar=profile.avatar,
         password=account.password,
+        probation=account.seniority.probation,
     )
 
 

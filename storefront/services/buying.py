@@ -111,7 +111,7 @@ def _reserved(
         shop.ledger.require()
         with proven(sale, order if key else ""):
             return shop.orders.reserve(
-                sale, order, shopper.id, shopper.name, registered=shopper.registered,
+                sale, order, shopper.id, shopper.name, since=shopper.seniority,
                 login=shopper.login if isinstance(shopper, Claims) else None, doubt_ms=shop.config.doubt_ms,
                 pay_ms=shop.config.payment_window * 1000,
             )  # fmt: skip

@@ -124,7 +124,7 @@ def _accounts_again(shop: Shop, epoch: str, now: int) -> list[records.Record]:
         records.Withdrawn(at=now, account=account, name=name) for account, _, name in shop.accounts.gone()
     ]
     for known in shop.accounts.all():
-        again.append(registration(known, known.registered, epoch))
+        again.append(registration(known, known.seniority.registered, epoch))
         merchant = records.MerchantGranted if known.merchant else records.MerchantRevoked
         operator = records.OperatorGranted if known.operator else records.OperatorRevoked
         again += (role(at=now, account=known.id, name=known.name) for role in (merchant, operator))

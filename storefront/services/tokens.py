@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import jwt
 
-from storefront.domain.account import Account, Login
+from storefront.domain.account import Account, Login, Seniority
 from storefront.domain.errors import InvalidToken
 
 ALGORITHM = "HS256"
@@ -21,14 +21,13 @@ REMEMBERED = 65_536
 class Claims:
     """The id and name of the account that a token names, and when it runs out (Unix seconds).
 
-    ``registered`` is when the account was registered (Unix ms), 0 where that isn't known. Whether the ``login`` was
-    ended before its time is for whoever knows the account to say.
+    Whether the ``login`` was ended before its time is for whoever knows the account to say.
     """
 
     id: str
     name: str
     expires: float
-    registered: int
+    seniority: Seniority
     login: Login
 
 
@@ -36,7 +35,7 @@ def issue(account: Account, secret: str, lifetime: int) -> str:
     """A token for ``account``, valid for ``lifetime`` seconds."""
     now = int(time.time())
     claims = {
-        "sub": account.id, "name": account.name, "iat": now, "exp": now + lifetime, "registered": account.registered,
+        "sub": account.id, "name": account.name, "iat": now, "exp": now + lifetime, **account.seniority._asdict(),
         "jti": new_login_id(), "era": account.era,
     }  # fmt: skip
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
@@ -74,6 +73,7 @@ def _verified(token: str, keys: tuple[str, ...]) -> Claims:
         raise InvalidToken from fault
     if not isinstance(claims["name"], str):
         raise InvalidToken
-    registered, era = claims.get("registered", 0), claims.get("era", "")  # tokens from before there were these claims
+    # tokens from before there were these claims have none
+    since, era = Seniority(claims.get("registered", 0), claims.get("probation", 0)), claims.get("era", "")
     login = claims.get("jti") or blake2b(token.rpartition(".")[0].encode(), digest_size=8).hexdigest()
-    return Claims(claims["sub"], claims["name"], float(claims["exp"]), registered, Login(login, era))
+    return Claims(claims["sub"], claims["name"], float(claims["exp"]), since, Login(login, era))

@@ -73,8 +73,8 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
         return waiting
     now, terms = shop.memory.now_ms(), waiting.sale.terms
     _require_all_held(waiting.sale.phase(now / 1000))
-    if now < terms.open_from(shopper.registered):
-        raise AccountTooNew(terms.open_from(shopper.registered), now, terms.ends * 1000)
+    if now < (may_join := terms.open_from(shopper.seniority)):
+        raise AccountTooNew(may_join, now, terms.ends * 1000, put_back=terms.is_put_back(shopper.seniority))
     if len(waiting.orders) >= terms.limit:
         raise LimitReached(order=waiting.orders[-1], orders=list(waiting.orders))
     purpose = proving.for_sale(sale_id, shopper.id) if proving.is_needed(terms, suspected=suspected) else None

@@ -1,6 +1,6 @@
 """Accounts in Redis: names are claimed by the web, and made accounts by the ledger."""
 
-from storefront.domain.account import Account, Login, Profile
+from storefront.domain.account import Account, Login, Profile, Seniority
 from storefront.domain.errors import NameTaken, Recovering
 from storefront.domain.records import (
     AccountDeleted,
@@ -44,7 +44,7 @@ def effect(record: AccountRecord, epoch: str, signed: str, place: str) -> Call:
     if isinstance(record, Registered):
         fields = [
             "at", record.at, "age", record.age, "address", record.address, "avatar", record.avatar,
-            "password", record.password,
+            "password", record.password, *(["probation", record.probation] if record.probation else []),
         ]  # fmt: skip
         return (
             "apply_registered",
@@ -98,19 +98,22 @@ class Accounts:
             password=found["password"],
             merchant=found.get("merchant") == "1",
             operator=found.get("operator") == "1",
-            registered=int(found.get("at", 0)),
+            seniority=Seniority(int(found.get("at", 0)), int(found.get("probation", 0))),
             era=found.get("era", ""),
             ended=ended_from(found.get("ended")),
         )
 
-    def claim(self, account: Account, doubt_ms: int) -> tuple[int, str]:
-        """Claim the account's name. Returns when (Unix ms) and in which epoch. Raises NameTaken or Recovering."""
+    def claim(self, account: Account, doubt_ms: int, probation_ms: int = 0) -> tuple[int, str]:
+        """Claim the account's name. Returns when (Unix ms) and in which epoch. Raises NameTaken or Recovering.
+
+        From then on the account is on probation for ``probation_ms``.
+        """
         profile = account.profile
         word, *facts = self._memory.scripts.run(
             "claim_account",
             [keys.account(account.name), keys.ACCOUNTS, keys.ACCOUNTS_AGENDA],
             [
-                account.name, account.id, doubt_ms,
+                account.name, account.id, doubt_ms, probation_ms,
                 "age", profile.age, "address", profile.address, "avatar", profile.avatar, "password", account.password,
             ],
         )  # fmt: skip

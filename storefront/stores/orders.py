@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
-from storefront.domain.account import Login
+from storefront.domain.account import LONG_AGO, Login, Seniority
 from storefront.domain.errors import (
     AccountTooNew,
     AllHeld,
@@ -30,6 +30,7 @@ from storefront.domain.records import (
     Restored,
     Revoked,
 )
+from storefront.domain.sale import PUT_BACK
 from storefront.stores import keys
 from storefront.stores.accounts import is_admitted
 from storefront.stores.census import PIECE, pieces
@@ -164,18 +165,18 @@ class Orders:
         *,
         doubt_ms: int,
         pay_ms: int,
-        registered: int = 0,
+        since: Seniority = LONG_AGO,
         login: Login | None = None,
     ) -> Reservation:
         """Take one unit. Raises the refusal that applies; ``LimitReached`` names the orders held.
 
-        ``registered`` is when the shopper's account was registered (Unix ms), 0 for long ago.
+        ``since`` tells how old the shopper's account is.
 
         Of a shopper who is known by a ``login`` alone it is seen in the same round trip whether there is an account,
         and whether that admits it. Raises NoSuchAccount if not; the unit then comes back as one never asked for.
         """
         script_keys = [keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale)]
-        args = [order, shopper, shopper_name, doubt_ms, pay_ms, registered]
+        args = [order, shopper, shopper_name, doubt_ms, pay_ms, since.registered, since.probation, PUT_BACK * 1000]
         if login is None:
             word, *facts = self._memory.scripts.run("reserve", script_keys, args)
         else:
@@ -188,7 +189,7 @@ class Orders:
             at, epoch, pay_by = facts
             return Reservation(sale, order, int(at or 0), epoch, int(pay_by or 0), word == "repeat")
         if word == "account_too_new":
-            raise AccountTooNew(*map(int, facts))
+            raise AccountTooNew(*map(int, facts[:3]), put_back=facts[3] == "put_back")
         if word == "limit_reached":
             held = facts[3:]
             raise LimitReached(order=held[-1], orders=held)

@@ -1,5 +1,6 @@
 """Registering, logging in and out."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
@@ -9,7 +10,9 @@ from redis.exceptions import RedisError
 from storefront.domain import text
 from storefront.domain.account import Account
 from storefront.domain.errors import Refused, TooManyGuesses
+from storefront.domain.sale import PUT_BACK
 from storefront.services import accounts
+from storefront.web import crowding
 from storefront.web.devices import device_of, is_stranger, remember
 from storefront.web.faces import (
     checked,
@@ -27,6 +30,7 @@ from storefront.web.forms import LoginForm, LogoutForm, RegisterForm
 from storefront.web.limits import by_address, is_allowed, limiter
 from storefront.web.proving import asking_for_proof_of_registration, work_for_registration
 from storefront.web.who import enter, leave, local_address, shopper, someone, this_login
+from storefront.web.words import in_words
 
 bp = Blueprint("accounts", __name__)
 
@@ -76,15 +80,24 @@ def do_register() -> Any:
         next=request.form.get("next", ""),
         work=work_for_registration,
     )
-    with asking_for_proof_of_registration():
+    with asking_for_proof_of_registration(), crowding.counted() as crowded:
         account = accounts.register(
-            shop(), form.profile(), form.data["password"], by_address(), form.data["proof"] or ""
+            shop(), form.profile(), form.data["password"], by_address(), form.data["proof"] or "", crowded=crowded
         )
     remember(account.name)
     if not is_program():
         enter(account)
     say(gettext("Welcome, %(name)s!", name=account.name))
-    return reply({"message": "user registered successfully"}, then=_next())
+    answer = {"message": "user registered successfully"}
+    if account.seniority.probation:
+        answer["warning"] = gettext(
+            "Many accounts were registered where yours was. Until %(moment)s it may buy %(seconds)s seconds after a "
+            "sale has begun.",
+            moment=in_words(datetime.fromtimestamp(account.seniority.probation / 1000, UTC)),
+            seconds=PUT_BACK,
+        )
+        say(answer["warning"])
+    return reply(answer, then=_next())
 
 
 @bp.get("/login")

@@ -134,9 +134,9 @@ def work_for_sale(sale: Sale, asking: Account | None, moment_now: float) -> Work
         url_for("proving.challenge", sale_id=sale.id),
         url_for("proving.ticket", sale_id=sale.id),
     )
-    begins, old_enough = sale.terms.begins, math.ceil(sale.terms.open_from(asking.registered) / 1000)
-    ahead = proving.AHEAD if old_enough <= begins else proving.LIFETIME // 2
-    early = max(begins, old_enough) - ahead
+    begins, may_buy = sale.terms.begins, math.ceil(sale.terms.open_from(asking.seniority) / 1000)
+    ahead = proving.AHEAD if may_buy <= begins else proving.LIFETIME // 2
+    early = max(begins, may_buy) - ahead
     if moment_now >= early:
         return work
     return replace(work, tickets_from=early, starts=early + secrets.randbelow(ahead // 2))

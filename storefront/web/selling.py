@@ -85,7 +85,7 @@ def sale(product: str) -> Any:
     held = buying.orders_held(shop(), asking, found.id) if asking else []
     if "refused" in request.args and look.phase in REASONS and not held and not is_program():
         flash(sentence_of(REASONS[look.phase]()), "refusal")
-    may_buy_from = found.terms.open_from(asking.registered) if asking else 0
+    may_buy_from = found.terms.open_from(asking.seniority) if asking else 0
     place = waiting.place_of(shop(), asking, found) if asking and look.phase not in OVER else None
     yours = {"your_orders": [order.id for order in held], "your_place": place}
     return reply(
@@ -97,6 +97,7 @@ def sale(product: str) -> Any:
         held=held,
         place=place,
         may_buy_from=math.ceil(may_buy_from / 1000) if may_buy_from > look.now * 1000 else None,
+        put_back=asking is not None and found.terms.is_put_back(asking.seniority),
         work=None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking, look.now),
         offer_window=shop().config.offer_window,
         last=buying.last_order(shop(), asking, found.id) if asking and not held else None,

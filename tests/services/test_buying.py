@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from storefront.domain.account import Account, Login
+from storefront.domain.account import Account, Login, Seniority
 from storefront.domain.errors import AllHeld, InvalidToken, LedgerDown, NoSuchAccount, Recovering, Refused
 from storefront.domain.ids import new_order_id
 from storefront.domain.records import Released
@@ -61,7 +61,7 @@ def test_a_reservation_that_is_gone_is_refused_and_those_beside_it_stand(
 
 
 def test_a_unit_for_an_account_that_is_gone_comes_back(shop: Shop, a_sale: Callable[..., Sale]) -> None:
-    sale, nobody = a_sale(num=1), Claims("0" * 16, "nobody at all", float("inf"), 0, Login())
+    sale, nobody = a_sale(num=1), Claims("0" * 16, "nobody at all", float("inf"), Seniority(), Login())
     with pytest.raises(InvalidToken):
         buying.buy(shop, nobody, sale.product)
     with pytest.raises(InvalidToken):

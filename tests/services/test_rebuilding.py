@@ -207,7 +207,8 @@ def test_a_ledger_that_lost_its_end_is_told_in_one_sentence(
 
 def test_account_of_a_rebuilt_shop_is_the_same(inside: Flask) -> None:
     shop: Shop = inside.extensions["shop"]
-    made: Account = accounts.register(shop, Profile(unique("x"), 30, "y", "http://example.com/b.jpg"), "secret123")
+    profile = Profile(unique("x"), 30, "y", "http://example.com/b.jpg")
+    made: Account = accounts.register(shop, profile, "secret123", crowded=True)
     accounts.grant_merchant(shop, made.name)
     accounts.log_out_everywhere(shop, made.name)
     changed = shop.accounts.get(made.name)
@@ -218,6 +219,8 @@ def test_account_of_a_rebuilt_shop_is_the_same(inside: Flask) -> None:
     again = shop.accounts.get(made.name)
     assert again is not None
     assert (again.id, again.merchant, again.profile) == (made.id, True, made.profile)
+    assert again.seniority == made.seniority
+    assert made.seniority.probation == made.seniority.registered + shop.config.probation * 1000
     assert (again.era, again.ended) == (changed.era, (("one", 9_999_999_999_999),))
     assert changed.era
     mended = [one for one in restoring._accounts_again(shop, "mending", 1) if getattr(one, "account", "") == made.id]

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from flask import Flask
 
-from storefront.domain.account import Account
+from storefront.domain.account import Account, Seniority
 from storefront.domain.errors import AccountTooNew
 from storefront.domain.sale import Sale
 from storefront.services import buying, waiting
@@ -32,9 +32,9 @@ def account(somebody: Callable[..., Account]) -> Account:
 
 def age(shop: Shop, account: Account, seconds: int) -> Account:
     """Have an account be so much older."""
-    registered = account.registered - seconds * 1000
+    registered = account.seniority.registered - seconds * 1000
     shop.memory.redis.hset(keys.account(account.name), "at", registered)
-    return replace(account, registered=registered)
+    return replace(account, seniority=Seniority(registered))
 
 
 def test_a_new_account_is_told_when_it_may_buy_and_takes_no_unit(
@@ -43,7 +43,7 @@ def test_a_new_account_is_told_when_it_may_buy_and_takes_no_unit(
     sale = a_sale(min_account_age=HOUR, ends=3 * HOUR)
     face.log_in(account.name)
     refused = face.buy(sale.product)
-    allowed = datetime.fromtimestamp(account.registered / 1000 + HOUR, UTC)
+    allowed = datetime.fromtimestamp(account.seniority.registered / 1000 + HOUR, UTC)
     if isinstance(face, Program):
         assert (refused.status, refused.json["code"]) == (403, "account_too_new")
         told = datetime.fromisoformat(refused.json["allowed_from"])

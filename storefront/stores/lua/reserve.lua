@@ -2,9 +2,10 @@
 -- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda
 -- ARGV[1] order id   ARGV[2] shopper   ARGV[3] shopper's name   ARGV[4] ms until the sweep doubts the reservation
 -- ARGV[5] ms to pay   ARGV[6] when the shopper's account was registered (Unix ms), 0 for long ago
+-- ARGV[7] until when it is on probation (Unix ms), 0 for never   ARGV[8] ms after the begin from which it then may buy
 -- Returns {word, at, epoch, pay_by, detail…} with word one of "reserved", "repeat" (this order id is known; the first
 -- answer's facts), "no_sale", "recovering", "not_started", "ended", "account_too_new" (when
--- it is old enough, now, when the sale ends, all in Unix ms), "limit_reached" (detail: the orders held), "all_held",
+-- it may buy, now, when the sale ends, all in Unix ms; "put_back" for one on probation), "limit_reached" (detail: the orders held), "all_held",
 -- "sold_out", "paused", "sale_cancelled". at and pay_by in Unix ms.
 local order = redis.call('HMGET', KEYS[3], 'state', 'at', 'epoch', 'pay_by')
 if order[1] then return {'repeat', order[2] or '', order[3] or '', order[4] or ''} end
@@ -17,10 +18,12 @@ local now = now_ms()
 if sale[14] == '1' then return {'sale_cancelled'} end
 if now < sale[2] * 1000 then return {'not_started'} end
 if now >= sale[3] * 1000 then return {'ended'} end
-local old_enough = ARGV[6] + (sale[12] or 0) * 1000
-if tonumber(ARGV[6]) > 0 and now < old_enough then
-  local ends = sale[3] * 1000
-  return {'account_too_new', string.format('%.0f', old_enough), string.format('%.0f', now), string.format('%.0f', ends)}
+local old_enough = tonumber(ARGV[6]) > 0 and ARGV[6] + (sale[12] or 0) * 1000 or 0
+local put_back = math.min(ARGV[7], sale[2] * 1000 + ARGV[8])
+local may_buy = math.max(old_enough, put_back)
+if now < may_buy then
+  local why = put_back > old_enough and 'put_back' or ''
+  return {'account_too_new', string.format('%.0f', may_buy), string.format('%.0f', now), string.format('%.0f', sale[3] * 1000), why}
 end
 local held = orders_held(KEYS[2], ARGV[2])
 if #held >= tonumber(sale[4]) then return {'limit_reached', '', '', '', unpack(held)} end

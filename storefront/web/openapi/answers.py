@@ -144,6 +144,9 @@ BAN_AT_SALE = record({"name": NAME, "since": MOMENT, "until": MOMENT, "refused":
 
 ANSWERS: dict[str, Schema] = {
     "Done": record({"message": TEXT}),
+    "Registered": record(
+        {"message": TEXT}, {"warning": said(TEXT, N_("Says that the account is put back for some time, and why."))}
+    ),
     "Token": record({"token": said(TEXT, N_("A JWT, good for a day unless the shop says otherwise."))}),
     "Account": record({"name": NAME, "age": COUNT, "address": TEXT, "avatar": TEXT, "merchant": FLAG}),
     "OpenedSale": record(

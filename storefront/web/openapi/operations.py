@@ -141,7 +141,7 @@ OVERSEEN = tuple(Link(name, SALE_HERE) for name in (*DESK, *CHANGE_IDS.values())
 OPERATIONS = [
     # Accounts
     Operation(
-        "register", "accounts.do_register", N_("Make an account."), "Done", "accounts",
+        "register", "accounts.do_register", N_("Make an account."), "Registered", "accounts",
         form=forms.RegisterForm,
         refusals=(errors.NameTaken, errors.AccountNotStored, errors.ProofRequired, errors.ProofInvalid,
                   errors.Overloaded),
