@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from storefront.domain.ids import new_record_id
 from storefront.domain.order import Order, OrderState, read_returns
 from storefront.domain.records import Cancelled, Expired, OrderRecord, Paid, Record, Refunded, Requested, Revoked
 
@@ -12,13 +13,14 @@ ID_LENGTH = 20
 
 
 class EventType(StrEnum):
-    """What happened to an order, as receivers read it."""
+    """What happened to an order, as receivers read it; or nothing, to see whether webhooks come through."""
 
     PLACED = "order.placed"
     PAID = "order.paid"
     EXPIRED = "order.expired"
     CANCELLED = "order.cancelled"
     REFUNDED = "order.refunded"
+    TEST = "test"
 
 
 _TYPES: dict[type[Record], tuple[EventType, str]] = {
@@ -52,7 +54,8 @@ class Event:
     @property
     def type(self) -> EventType:
         """What happened."""
-        return EventType(f"order.{self.id[ID_LENGTH + 1 :].partition('_')[0]}")
+        word = self.id[ID_LENGTH + 1 :].partition("_")[0]
+        return EventType.TEST if word == EventType.TEST else EventType(f"order.{word}")
 
 
 def type_of(record: Record, word: str) -> EventType | None:
@@ -68,6 +71,11 @@ def event_of(record: OrderRecord, kind: EventType) -> Event:
     """The event. An order can be refunded several times, once for each charge."""
     charge = f"_{hashlib.sha256(record.charge.encode()).hexdigest()[:8]}" if isinstance(record, Refunded) else ""
     return Event(f"{record.order}_{kind.removeprefix('order.')}{charge}", record.at)
+
+
+def trial(at: int) -> Event:
+    """An event about an order that there isn't, to see whether webhooks come through."""
+    return Event(f"{new_record_id().ljust(ID_LENGTH, '0')}_{EventType.TEST}", at)
 
 
 def has_happened(record: OrderRecord, order: Order | None) -> bool:

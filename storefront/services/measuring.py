@@ -19,7 +19,7 @@ class Figures:
     """What stands in Redis now. ``ends`` is where the ledger ends, None if it didn't say so in time.
 
     ``refusals`` of purchases by sale and reason; ``traffic`` by method and route; ``alone`` are the web processes that
-    count limits by themselves.
+    count limits by themselves; ``webhooks_late`` is for how many seconds webhooks have waited to be sent.
     """
 
     sales: list[Sale]
@@ -33,6 +33,7 @@ class Figures:
     refusals: dict[str, dict[str, int]]
     traffic: dict[tuple[str, str], Route]
     alone: int
+    webhooks_late: float
 
     @property
     def is_open(self) -> bool:
@@ -57,4 +58,5 @@ def measure(shop: Shop) -> Figures:
         refusals=shop.refusals.of_each(ids[:MOST_SALES]),
         traffic=shop.traffic.counts(),
         alone=shop.traffic.alone(),
+        webhooks_late=shop.webhooks.late(),
     )

@@ -23,8 +23,8 @@ from storefront.domain.errors import (
     NoWebhookAddress,
     WebhookAddressNotAllowed,
 )
-from storefront.domain.event import APPLIED_BEFORE, Event, event_of, has_happened, type_of
-from storefront.domain.order import Order
+from storefront.domain.event import APPLIED_BEFORE, Event, EventType, event_of, has_happened, trial, type_of
+from storefront.domain.order import Order, OrderState
 from storefront.domain.records import OrderRecord, Record
 from storefront.gateways import elsewhere, standard_webhooks
 from storefront.shop import Shop
@@ -104,6 +104,17 @@ def redeliver(shop: Shop, merchant: str, event_id: str) -> None:
         raise NoSuchEvent
 
 
+def send_test(shop: Shop, merchant: str) -> None:
+    """Tell a merchant of nothing, once and soon, so that they see whether webhooks come through.
+
+    Raises NoWebhookAddress.
+    """
+    endpoint = shop.webhooks.endpoint(merchant)
+    if endpoint is None or endpoint.is_off:
+        raise NoWebhookAddress
+    shop.webhooks.note([(merchant, trial(shop.memory.now_ms()))])
+
+
 def _new_number() -> str:
     return secrets.token_hex(8)
 
@@ -166,13 +177,14 @@ def _turn(shop: Shop, merchant: str, send: Send) -> int:
     until = time.monotonic() + TURN
     told = 0
     while time.monotonic() < until and (taken := shop.webhooks.take(merchant)):
-        found = shop.orders.some([taken.event.order])
-        if not found or not taken.event.at:  # Redis was set back
-            shop.webhooks.done(merchant, taken.event.id)
+        event = taken.event
+        found = [_no_order(event)] if event.type is EventType.TEST else shop.orders.some([event.order])
+        if not found or not event.at:  # Redis was set back
+            shop.webhooks.done(merchant, event.id)
             continue
         attempt = _attempt(shop, merchant, endpoint, taken, found[0], send)
-        if attempt.is_good or attempt.status == GONE:
-            shop.webhooks.done(merchant, taken.event.id)
+        if not attempt.next_at:
+            shop.webhooks.done(merchant, event.id)
         shop.webhooks.tell(merchant, attempt)
         if attempt.status == GONE and shop.webhooks.endpoint(merchant) == endpoint:
             shop.webhooks.put(merchant, replace(endpoint, is_off=True))
@@ -192,9 +204,14 @@ def _attempt(shop: Shop, merchant: str, endpoint: Endpoint, taken: Taken, order:
     except (AddressNotAllowed, NothingFetched) as refusal:
         fault = refusal.code
         log.info("webhook %s to %s: %s %s", taken.event.id, endpoint.address, fault, refusal.facts)
-    is_over = 200 <= status < 300 or status == GONE
+    is_over = 200 <= status < 300 or status == GONE or taken.event.type is EventType.TEST
     next_at = 0 if is_over else taken.next_at
     return Attempt(taken.event.id, shop.memory.now_ms(), taken.attempt, status, fault, next_at)
+
+
+def _no_order(event: Event) -> Order:
+    """What a test tells of: an order of nothing, by nobody, for no money."""
+    return Order(event.order, "", "", "", "", OrderState.PENDING, at=event.at, pay_by=event.at, amount=0, currency="")
 
 
 def payload(event: Event, order: Order) -> bytes:

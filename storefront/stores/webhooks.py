@@ -5,6 +5,7 @@ applied, and tried until it was taken, or for the last time. Two who tell a merc
 """
 
 import json
+import random
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -16,7 +17,10 @@ from storefront.stores.memory import Memory
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 TRIES_MS = (5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY)
-"""Milliseconds from each attempt to the next."""
+"""Milliseconds from each attempt to the next, at least."""
+
+SPREAD = 0.1
+"""The part of that by which an attempt may come later, so that not all that failed at once is sent again at once."""
 
 KEPT_MS = 7 * DAY
 """For how long events are remembered, and attempts told."""
@@ -163,6 +167,11 @@ class Webhooks:
         """How many events a merchant is still to be told of."""
         return int(self._memory.redis.zcard(keys.webhooks_due(merchant)))
 
+    def late(self) -> float:
+        """For how many seconds the merchant has waited for a turn who has waited longest; 0 where nobody waits."""
+        front = cast("list[tuple[str, float]]", self._memory.redis.zrange(keys.WEBHOOK_TURNS, 0, 0, withscores=True))
+        return max(0.0, (self._memory.now_ms() - front[0][1]) / 1000) if front else 0.0
+
     def take_turn(self) -> str | None:
         """The merchant whose turn it is, until ``end_turn``."""
         found = self._memory.scripts.run("take_turn", [keys.WEBHOOK_TURNS], [TURN_MS])
@@ -175,7 +184,8 @@ class Webhooks:
     def take(self, merchant: str) -> Taken | None:
         """What a merchant is to be told of now, or None. It is put off to its next attempt at once."""
         script_keys = [keys.webhooks_due(merchant), keys.webhooks_tried(merchant), keys.webhooks_noted(merchant)]
-        found: list[Any] = self._memory.scripts.run("take_event", script_keys, [*self._tries])
+        waits = [round(wait * random.uniform(1, 1 + SPREAD)) for wait in self._tries]  # noqa: S311 - no secret
+        found: list[Any] = self._memory.scripts.run("take_event", script_keys, waits)
         if not found:
             return None
         event, at, attempt, next_at = found

@@ -14,6 +14,7 @@ from storefront.web import show
 from storefront.web.buying import checked_nothing_else
 from storefront.web.faces import InvalidForm, checked, go_back_to, reply, say, shop, submitted
 from storefront.web.forms import RedeliverForm, WebhookForm
+from storefront.web.limits import by_account, limiter
 from storefront.web.who import shopper
 
 bp = Blueprint("merchant_webhooks", __name__)
@@ -24,11 +25,15 @@ WORDS = {
     EventType.EXPIRED: N_("Order expired"),
     EventType.CANCELLED: N_("Order cancelled"),
     EventType.REFUNDED: N_("Money given back"),
+    EventType.TEST: N_("Test"),
 }
 FAULTS = {
     AddressNotAllowed.code: N_("The address is not allowed"),
     NothingFetched.code: N_("There was no answer"),
 }
+
+TESTS = "10/minute"
+"""How many tests a merchant may send."""
 
 
 @bp.get("/webhooks")
@@ -74,6 +79,18 @@ def redeliver() -> Any:
         raise InvalidForm({name: list(sentences) for name, sentences in form.errors.items() if name})
     webhooks.redeliver(shop(), asking.id, form.data["event"])
     say(gettext("It is sent once more; look here again in a moment."))
+    return _answer(asking.id)
+
+
+@bp.post("/webhooks/test")
+@limiter.limit(TESTS, key_func=by_account)
+def send_test() -> Any:
+    """Be told of nothing, to see whether webhooks come through."""
+    asking = shopper()
+    go_back_to(url_for(".standing"))
+    checked_nothing_else()
+    webhooks.send_test(shop(), asking.id)
+    say(gettext("A test is on its way; look here again in a moment."))
     return _answer(asking.id)
 
 

@@ -84,6 +84,10 @@ def _of_the_shop(figures: Figures) -> Iterator[Metric]:
         "storefront_limits_shared", "Whether every web process counts limits in Redis, with the others.",
         are_shared() and figures.alone == 0,
     )  # fmt: skip
+    yield _gauge(
+        "storefront_webhooks_late_seconds", "How long the merchant waits who has waited longest to be told of events.",
+        figures.webhooks_late,
+    )  # fmt: skip
     anomalies = CounterMetricFamily(
         "storefront_anomalies", "How often something happened that the design rules out.", labels=["kind"]
     )

@@ -261,6 +261,8 @@ OPERATIONS = [
     Operation("redeliver", "merchant_webhooks.redeliver", N_("Be told of an event once more."), "Webhooks",
               "merchants", Who.ACCOUNT, form=forms.RedeliverForm,
               refusals=(errors.NoWebhookAddress, errors.NoSuchEvent)),
+    Operation("testWebhook", "merchant_webhooks.send_test", N_("Be told of nothing, to see whether it comes through."),
+              "Webhooks", "merchants", Who.ACCOUNT, form=forms.EmptyForm, refusals=(errors.NoWebhookAddress,)),
     # Operators
     Operation("listBans", "bans.bans", N_("Who is banned."), "Bans", "operators", Who.OPERATOR, has_page=True),
     Operation("ban", "bans.ban", N_("Ban an account, an address or a network."), "Ban", "operators", Who.OPERATOR,
