@@ -23,7 +23,7 @@ LOOKS = 5
 """How often something is looked at before what differs counts."""
 
 COUNTERS = {"stock": "left", "reserved": "reserved", "pending": "unpaid", "paid": "paid", "expired": "expired"}
-NO_TERMS = frozenset({"at", "id", "sale", "epoch"})
+NO_TERMS = frozenset({"at", "id", "sale", "epoch", "request_id"})
 DEFAULTS = {one.name: str(one.default) for one in fields(Opened) if one.default is not MISSING}
 DEFAULTS |= {"paused": "0", "called_off": "0"}
 """Terms that a sale lacks in Redis which was opened before there were any."""

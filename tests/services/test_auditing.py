@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from storefront.config import Config
+from storefront.domain import trace
 from storefront.domain.account import Account
 from storefront.domain.errors import Overloaded, Recovering, Refused
 from storefront.domain.ids import new_order_id
@@ -135,6 +136,15 @@ def test_a_sale_from_before_a_term_was_known_differs_in_nothing(shop: Shop, a_sa
     shop.memory.redis.hdel(keys.sale(sale.id), "proof", "min_account_age")
     assert differences(shop, sale) == []
     assert shop.sales.get(sale.id) == sale
+
+
+def test_a_sale_that_a_request_opened_differs_in_nothing(shop: Shop, a_sale: Callable[..., Sale]) -> None:
+    trace.follow(trace.new_id())
+    try:
+        sale = a_sale()
+    finally:
+        trace.follow("")
+    assert differences(shop, sale) == []
 
 
 def test_a_sale_that_stands_in_redis_alone_is_found(shop: Shop, bytes_shop: Shop, busy_sale: Sale) -> None:
