@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from storefront.local import art
 from storefront.services import accounts, changing
-from tests.browser.stage import HOUR, Stage, at
+from tests.browser.stage import CROWDED, HOUR, Stage, at
 
 ANNA, BERT, SHOP, OPERATOR = "Anna", "Bert", "晨星数码 Daybreak", "Olga"
 PHONE_SOLD, HEADPHONES, KETTLE = (
@@ -250,6 +250,12 @@ def check_a_sale(page: Page) -> None:
     page.locator(".confirm").wait_for()
 
 
+def told(stage: Stage) -> str:
+    """A merchant's receiver took an event, wanted no other, and didn't answer a third."""
+    stage.told(SHOP)
+    return "/webhooks"
+
+
 def until_proven(page: Page) -> None:
     """Let the browser do the work."""
     page.locator(".proof-state[data-state=verified]").wait_for()
@@ -304,6 +310,12 @@ SHOTS = [
         lambda s: at(s.sale("青瓷花瓶 Celadon vase", min_account_age=259_200)),
         ANNA,
         MIXED,
+    ),
+    Shot(
+        "sale-put-back",
+        "A sale before its start, for an account of many from one address",
+        lambda s: at(s.sale("逐日相机 Sunchaser camera", begins=600)),
+        CROWDED,
     ),
     Shot("sale-unpaid", "One unit is held", unpaid, ANNA),
     Shot("sale-paid", "Bought", bought, ANNA),
@@ -372,6 +384,7 @@ SHOTS = [
         SHOP,
         MIXED,
     ),
+    Shot("webhooks", "Where a merchant is told of orders, and what became of it", told, SHOP, MIXED),
     Shot("bans", "Bans, as operators see them", bans, OPERATOR, MIXED),
     Shot("banned", "Who is banned", banned, "Mallory", MIXED),
     Shot("docs", "The description for programs", lambda _: "/docs#buy"),

@@ -16,17 +16,21 @@ from redis.exceptions import RedisError
 from storefront.domain import records
 from storefront.domain.account import Account, Profile
 from storefront.domain.ban import ACCOUNT, Ban
-from storefront.domain.ids import new_order_id
+from storefront.domain.ids import new_order_id, new_sale_id
 from storefront.domain.sale import Sale, Terms
 from storefront.local.shop import LocalShop
-from storefront.services import accounts, buying, paying, proving, selling, waiting
+from storefront.services import accounts, buying, paying, proving, selling, waiting, webhooks
 from storefront.services.changing import Said
 from storefront.shop import Shop
 from storefront.stores import keys
+from storefront.stores.webhooks import Attempt
 from tests.conftest import SETTINGS, charged, config_of, eventually
 
 HOUR = 3600
 PASSWORD = "secret123"
+CROWDED = "人海"
+"""Somebody whose account is on probation."""
+
 ENV = SETTINGS | {"STOREFRONT_LIMIT_LOGIN": "3/minute"}
 """The settings of the shop that is shown: as in tests, but one may log in too often, by name."""
 
@@ -51,10 +55,10 @@ class Stage:
         self._hurried.close()
 
     def account(self, name: str) -> Account:
-        """The account of this name."""
+        """The account of this name. ``CROWDED`` was registered where many were."""
         if name not in self._accounts:
             profile = Profile(name, 30, "1 Main Street", "http://127.0.0.1:9/none.png")
-            self._accounts[name] = accounts.register(self.shop, profile, PASSWORD)
+            self._accounts[name] = accounts.register(self.shop, profile, PASSWORD, crowded=name == CROWDED)
         return self._accounts[name]
 
     def sale(self, product: str, num: int = 20, begins: int = -600, ends: int = 2 * HOUR, **more: object) -> Sale:
@@ -79,6 +83,17 @@ class Stage:
         """Have a sale's merchant, or nobody, change it: ``changing.pause``, ``resume`` or ``cancel``."""
         merchant = self._accounts.get(sale.merchant_name)
         return act(self.shop, merchant, sale.id, Said("仓库盘点"))
+
+    def told(self, merchant: str) -> None:
+        """A merchant's receiver took an event, wanted no other, and didn't answer a third."""
+        account = self.account(merchant)
+        if self.shop.webhooks.attempts(account.id):
+            return
+        webhooks.set_address(self.shop, account.id, "http://127.0.0.1:9/")
+        now = self.shop.memory.now_ms()
+        for number, (status, fault) in enumerate(((410, ""), (204, ""), (0, "nothing_fetched")), start=1):
+            event = f"{new_order_id(new_sale_id('茶'))}_paid"
+            self.shop.webhooks.tell(account.id, Attempt(event, now, number, status, fault, now + 10**7))
 
     def ban(self, who: str, sale: Sale | None = None) -> None:
         """Somebody is banned for a day, as by the limits, for pressing the button of this sale too often."""

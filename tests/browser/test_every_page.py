@@ -18,15 +18,13 @@ from werkzeug.serving import make_server
 
 from storefront import create_app
 from storefront.config import Config
-from storefront.domain.ids import new_order_id, new_sale_id
 from storefront.local import art
 from storefront.local.shop import LocalShop
-from storefront.services import accounts, changing, proving, webhooks
+from storefront.services import accounts, changing, proving
 from storefront.shop import Shop
 from storefront.stores import keys
-from storefront.stores.webhooks import Attempt
 from tests.browser.conftest import LOCALES, PASSWORD
-from tests.browser.stage import HOUR, Stage, at
+from tests.browser.stage import CROWDED, HOUR, Stage, at
 
 ANNA, BERT, NEWCOMER, MERCHANT = "安娜", "伯特", "新客", "晨星数码"
 OPERATOR, BANNED = "操作员", "抢手"
@@ -198,15 +196,15 @@ def bans(stage: Stage) -> str:
 
 
 def webhooks_page(stage: Stage) -> str:
-    """One whose receiver took an event, wanted no other, and didn't answer a third."""
-    merchant = stage.account(NEWCOMER)
-    if not stage.shop.webhooks.attempts(merchant.id):
-        webhooks.set_address(stage.shop, merchant.id, "http://127.0.0.1:9/")
-        now = stage.shop.memory.now_ms()
-        for number, (status, fault) in enumerate(((410, ""), (204, ""), (0, "nothing_fetched")), start=1):
-            event = f"{new_order_id(new_sale_id('茶'))}_paid"
-            stage.shop.webhooks.tell(merchant.id, Attempt(event, now, number, status, fault, now + 10**7))
+    stage.told(NEWCOMER)
     return "/webhooks"
+
+
+PUT_BACK = "Many accounts were registered where yours was, so it is put back by a few seconds."
+
+
+def put_back(stage: Stage) -> str:
+    return at(stage.sale("抢手的相机", begins=600))
 
 
 def too_new(stage: Stage) -> str:
@@ -331,6 +329,11 @@ def ask_to_cancel(page: Page) -> None:
     page.locator("details.cancel summary").click()
 
 
+def pay(page: Page) -> None:
+    page.locator("main .button-first").click()
+    page.wait_for_url("**/sandbox/*")
+
+
 def nothing(_: Page) -> None:
     """The page is judged as it comes."""
 
@@ -363,6 +366,7 @@ SIGHTS = [
     Sight("live, not logged in", "Log in to buy", live),
     Sight("live", "Buy now", live, ANNA),
     Sight("with a picture", "Buy now", pictured, ANNA),
+    Sight("upcoming, put back", PUT_BACK, put_back, CROWDED),
     Sight("live, too new", "Your account is too new", too_new, ANNA),
     Sight("live, with proof", "Security check passed", guarded, ANNA),
     Sight(
@@ -451,6 +455,14 @@ SIGHTS = [
     Sight("404", "There is no such page.", page("/no/such/page")),
     Sight("404, no such sale", "There is no sale of this product.", page("/miaosha/没有")),
     Sight("413", TOO_LARGE, page("/register"), act=send_too_much),
+    Sight(
+        "sandbox",
+        "This page stands in for a payment provider's. No money moves.",
+        ordered(price=4200),
+        ANNA,
+        pay,
+        door="hosted",
+    ),
     Sight("429", "Too many requests. Please slow down.", page("/login"), act=log_in_too_often, door="strict"),
     Sight("503", RECOVERING, page("/"), door="shut"),
     Sight("503, a sale", RECOVERING, page("/miaosha/手机"), door="shut"),
@@ -467,9 +479,13 @@ def stage(real_shop: LocalShop, shop: Shop) -> Iterator[Stage]:
 
 @pytest.fixture(scope="session")
 def doors(config: Config, shop: Shop, real_shop: LocalShop) -> Iterator[dict[str, str]]:
-    """Addresses: the shop's own, and those of others: they let nobody log in twice, ask for proof, or have no Redis."""
+    """Addresses: the shop's own, and those of others.
+
+    They let nobody log in twice, have a provider's page to pay on, ask for proof, or have no Redis.
+    """
     refusing = {
         "strict": replace(config, limit_login="1/hour"),
+        "hosted": replace(config, payments="sandbox-hosted"),
         "guarded": replace(config, register_proof=True),
         "shut": replace(config, redis_url="redis://127.0.0.1:9/0"),  # one limiter serves both, so its Redis stays
     }
