@@ -28,6 +28,29 @@ def caller_of(address: str) -> str:
     return str(ip_network((found, HOME), strict=False))
 
 
+WIDER = {56: 10, 48: 100}
+"""Bits of the IPv6 networks that a provider may give to one customer (RFC 6177), and how many homes each counts for: a
+carrier of phones has as many customers in it."""
+
+
+def networks_around(address: str) -> list[tuple[str, int]]:
+    """The caller at an address and the networks they may have whole, each with the number of homes it stands for."""
+    found = _read(address)
+    if not isinstance(found, IPv6Address):
+        return [(caller_of(address), 1)]
+    wider = ((str(ip_network((found, bits), strict=False)), homes) for bits, homes in WIDER.items())
+    return [(caller_of(address), 1), *wider]
+
+
+def is_network(text: str) -> bool:
+    """Whether this reads as an address or a network."""
+    try:
+        read_network(text)
+    except ValueError:
+        return False
+    return True
+
+
 def read_network(text: str) -> Network:
     """A network, or one address. Raises ValueError."""
     return ip_network(text.strip(), strict=False)

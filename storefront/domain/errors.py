@@ -229,7 +229,11 @@ class AccountTooNew(Forbidden):
             allowed_from=datetime.fromtimestamp(math.ceil(allowed_from / 1000), UTC), wait=timedelta(seconds=wait)
         )
         if allowed_from >= ends:
-            self.sentence = N_("Your account is too new for this sale, which is over before it may buy.")
+            self.sentence = (
+                N_("Many accounts were registered where yours was, so it is put back; this sale is over before that.")
+                if put_back
+                else N_("Your account is too new for this sale, which is over before it may buy.")
+            )
             return
         self.retry_after = wait
         if put_back:
@@ -293,6 +297,13 @@ class NotBanned(NotFound):
 
     code = "not_banned"
     sentence = N_("Nobody is banned as “%(whom)s”.")
+
+
+class NetworkTooWide(Malformed):
+    """A network so wide that it is surely a slip."""
+
+    code = "network_too_wide"
+    sentence = N_("That network is too wide to be banned; name at least 8 bits of IPv4, or 16 of IPv6.")
 
 
 class NoSuchAccount(NotFound):

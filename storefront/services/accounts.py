@@ -1,6 +1,7 @@
 """Accounts: registering, logging in, the roles of merchants and operators, and leaving."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from redis.exceptions import RedisError
@@ -37,14 +38,23 @@ MOST_ENDED = 50
 """Tokens and sessions of an account that are remembered to have ended, until they would have run out by themselves."""
 
 
+NO_CROWD: AbstractContextManager[bool] = nullcontext(enter_result=False)
+
+
 def register(
-    shop: Shop, profile: Profile, password: str, address: str = "", proof: str = "", *, crowded: bool = False
+    shop: Shop,
+    profile: Profile,
+    password: str,
+    address: str = "",
+    proof: str = "",
+    *,
+    crowd: AbstractContextManager[bool] = NO_CROWD,
 ) -> Account:
     """Make an account. Raises NameTaken, Recovering, Overloaded, or AccountNotStored if it can't be stored for good.
 
     Somebody who asks over the network does so from an ``address``. Where the shop asks for it, they need a ``proof`` of
-    work, or a ticket; else ProofRequired or ProofInvalid is raised. Where it is ``crowded``, since many registered from
-    there lately, the account is on probation at first.
+    work, or a ticket; else ProofRequired or ProofInvalid is raised. The name is claimed within ``crowd``, which tells
+    whether many registered from there lately, so that the account is on probation at first.
 
     The name is claimed first, then recorded, then confirmed. A claim whose record never got through is withdrawn by
     the sweep, so a name is never lost. The person is told only when the record is applied: a ledger that loses it later
@@ -52,15 +62,17 @@ def register(
     """
     asked = address and shop.config.register_proof
     with proving.spending(shop, proving.for_registration(address) if asked else None, proof):
-        return _register(shop, profile, password, shop.config.probation * 1000 if crowded else 0)
+        return _register(shop, profile, password, crowd)
 
 
-def _register(shop: Shop, profile: Profile, password: str, probation_ms: int) -> Account:
+def _register(shop: Shop, profile: Profile, password: str, crowd: AbstractContextManager[bool]) -> Account:
     try:
         if shop.accounts.get(profile.name):
             raise NameTaken
         account = Account(new_account_id(), profile, passwords.hashed(password, shop.config.password_memory))
-        at, epoch = shop.accounts.claim(account, shop.config.doubt_ms, probation_ms)
+        with crowd as crowded:
+            probation_ms = shop.config.probation * 1000 if crowded else 0
+            at, epoch = shop.accounts.claim(account, shop.config.doubt_ms, probation_ms)
         account = replace(account, seniority=Seniority(at, at + probation_ms if probation_ms else 0))
         receipt = shop.ledger.append(registration(account, at, epoch))
         if not shop.accounts.confirmed(account, epoch):

@@ -3,9 +3,9 @@
 from ipaddress import IPv6Network
 
 from storefront.domain.account import Account
-from storefront.domain.address import HOME, caller_of, read_network
+from storefront.domain.address import HOME, caller_of, is_network, read_network
 from storefront.domain.ban import ACCOUNT, ADDRESS, Ban
-from storefront.domain.errors import InvalidToken, NoSuchAccount, NotAnOperator, NotBanned
+from storefront.domain.errors import InvalidToken, NetworkTooWide, NoSuchAccount, NotAnOperator, NotBanned
 from storefront.shop import Shop
 
 WIDEST = {4: 8, 6: 16}
@@ -29,7 +29,7 @@ def listed(shop: Shop) -> list[Ban]:
 def ban(shop: Shop, whom: str, minutes: int, why: str, by: str) -> Ban:
     """Ban an address, a network, or the account of this name, for so many minutes.
 
-    An address of IPv6 stands for its network of 64 bits. Raises NoSuchAccount, also for a network that is too wide.
+    An address of IPv6 stands for its network of 64 bits. Raises NoSuchAccount, or NetworkTooWide.
     """
     kind, key, name = _whom(shop, whom)
     now = shop.memory.now_ms()
@@ -53,19 +53,18 @@ def lift(shop: Shop, whom: str) -> Ban:
 
 
 def _whom(shop: Shop, given: str) -> tuple[str, str, str]:
-    """Kind, key and name of whom an operator means: an account if there is one of that name, else an address."""
-    if account := shop.accounts.get(given):
-        return ACCOUNT, account.id, account.name
-    try:
-        network = read_network(given)
-    except ValueError:
-        raise NoSuchAccount(name=given) from None
+    """Kind, key and name of whom an operator means: what reads as an address is one, else it is an account's name."""
+    if not is_network(given):
+        if account := shop.accounts.get(given):
+            return ACCOUNT, account.id, account.name
+        raise NoSuchAccount(name=given)
+    network = read_network(given)
     if isinstance(network, IPv6Network):
         if mapped := network.network_address.ipv4_mapped:
             network = read_network(f"{mapped}/{max(0, network.prefixlen - 96)}")
         elif network.prefixlen > HOME:
             network = network.supernet(new_prefix=HOME)
     if network.prefixlen < WIDEST[network.version]:
-        raise NoSuchAccount(name=given)
+        raise NetworkTooWide
     key = caller_of(str(network.network_address)) if network.num_addresses == 1 else str(network)
     return ADDRESS, key, key

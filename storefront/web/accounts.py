@@ -80,10 +80,11 @@ def do_register() -> Any:
         next=request.form.get("next", ""),
         work=work_for_registration,
     )
-    with asking_for_proof_of_registration(), crowding.counted() as crowded:
+    with asking_for_proof_of_registration():
         account = accounts.register(
-            shop(), form.profile(), form.data["password"], by_address(), form.data["proof"] or "", crowded=crowded
-        )
+            shop(), form.profile(), form.data["password"], by_address(), form.data["proof"] or "",
+            crowd=crowding.counted(),
+        )  # fmt: skip
     remember(account.name)
     if not is_program():
         enter(account)
@@ -96,7 +97,7 @@ def do_register() -> Any:
             moment=in_words(datetime.fromtimestamp(account.seniority.probation / 1000, UTC)),
             seconds=PUT_BACK,
         )
-        say(answer["warning"])
+        say(answer["warning"], "note")
     return reply(answer, then=_next())
 
 

@@ -9,11 +9,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from flask import request
 from limits import parse_many
 from redis.exceptions import RedisError
 
+from storefront.domain.address import networks_around
+from storefront.domain.errors import Refused
 from storefront.web.faces import shop
-from storefront.web.limits import Counters, by_address, is_allowed, limiter
+from storefront.web.limits import Counters, is_allowed, limiter
 
 log = logging.getLogger(__name__)
 
@@ -23,26 +26,25 @@ SCOPE = "crowd"
 
 @contextmanager
 def counted() -> Iterator[bool]:
-    """A block that registers an account for whoever asks: whether more were registered there than people's homes have.
+    """A block that claims a name for a new account: whether more were made there than in people's homes.
 
-    An account counts when it was made, but first when it is begun, so that it is of no use to register many at once.
+    It is counted beforehand, so that it is of no use to register many at once, and only taken back where the claim was
+    refused: whatever goes wrong later, the account may be there.
     """
-    crowd = [] if is_allowed() or not shop().config.crowd else parse_many(shop().config.crowd)
-
-    def count(number: int) -> list[tuple[int, float]]:
-        counters = Counters(limiter.limiter.storage)
-        names = [counters.name(one, by_address(), SCOPE) for one in crowd]
-        return counters.add((name, number, one.get_expiry()) for name, one in zip(names, crowd, strict=True))
-
+    bounds = [] if is_allowed() or not shop().config.crowd else parse_many(shop().config.crowd)
+    around = networks_around(request.remote_addr or "")
+    crowd = [(one, network, one.amount * homes) for one in bounds for network, homes in around]
+    counters = Counters(limiter.limiter.storage)
+    names = [counters.name(one, network, SCOPE) for one, network, _ in crowd]
     try:
-        counts = count(1)
+        counts = counters.add((name, 1, one.get_expiry()) for name, (one, _, _) in zip(names, crowd, strict=True))
     except RedisError as fault:
         log.warning("a crowd that registers would not be seen, the limits' Redis does not answer: %s", fault)
         yield False
         return
     try:
-        yield any(number > one.amount for (number, _), one in zip(counts, crowd, strict=True))
-    except BaseException:
+        yield any(number > most for (number, _), (_, _, most) in zip(counts, crowd, strict=True))
+    except Refused:
         with suppress(RedisError):
-            count(-1)
+            counters.take_back(names)
         raise

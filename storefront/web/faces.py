@@ -270,10 +270,10 @@ def json_reply(answer: Mapping[str, Any], status: int = 200) -> Response:
     return response
 
 
-def say(sentence: str) -> None:
-    """Show a translated sentence on the person's next page. Programs don't get it."""
+def say(sentence: str, kind: str = "message") -> None:
+    """Show a translated sentence on the person's next page, as a "message" or a "note". Programs don't get it."""
     if not is_program():
-        flash(sentence)
+        flash(sentence, kind)
 
 
 def refuse(refusal: errors.Refused, status: int | None = None, headers: Mapping[str, str] | None = None) -> Any:

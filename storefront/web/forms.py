@@ -41,6 +41,7 @@ from storefront.web import zones
 from storefront.web.validators import (
     Clean,
     LeftOut,
+    NoAddress,
     NotZero,
     ReceiverAddress,
     WebAddress,
@@ -202,7 +203,7 @@ class ShopForm(FlaskForm):  # type: ignore[misc]
 class RegisterForm(ShopForm):
     """A new account."""
 
-    name = StringField(_("Name"), required(at_most(64), Clean(text.name_flaw)), filters=[_normal])
+    name = StringField(_("Name"), required(at_most(64), Clean(text.name_flaw), NoAddress()), filters=[_normal])
     age = WholeNumberField(_("Age"), required(NumberRange(0, 150, _("The age must be between %(min)s and %(max)s."))))
     address = StringField(_("Address"), required(at_most(300), Clean(lines=True)), filters=[_normal])
     avatar = StringField(_("Picture (web address)"), required(at_most(2000), Clean(), WebAddress()), filters=[_normal])

@@ -165,6 +165,15 @@ class Counters:
         told = self._scripts.run("tell", [name for name, _, _ in added], numbers)
         return [(count, left / 1000) for count, left in zip(told[::2], told[1::2], strict=True)]
 
+    def take_back(self, names: Iterable[str]) -> None:
+        """Count one less at each of these counters, unless it has begun anew meanwhile."""
+        if self._scripts is not None:
+            self._scripts.run("take_back", [*names], [])
+            return
+        for name in names:
+            if self.storage.get(name) > 0:
+                self.storage.incr(name, 1, amount=-1)
+
     def count(self, limits: dict[str, RateLimitItem]) -> list[tuple[int, float]]:
         """Count a request at limits, by their counters' names, up to the first that is over, in one round trip."""
         if self._scripts is None:

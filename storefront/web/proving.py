@@ -135,8 +135,9 @@ def work_for_sale(sale: Sale, asking: Account | None, moment_now: float) -> Work
         url_for("proving.ticket", sale_id=sale.id),
     )
     begins, may_buy = sale.terms.begins, math.ceil(sale.terms.open_from(asking.seniority) / 1000)
-    ahead = proving.AHEAD if may_buy <= begins else proving.LIFETIME // 2
-    early = max(begins, may_buy) - ahead
+    at_start = may_buy <= begins or sale.terms.is_put_back(asking.seniority)
+    ahead = proving.AHEAD if at_start else proving.LIFETIME // 2
+    early = (begins if at_start else may_buy) - ahead
     if moment_now >= early:
         return work
     return replace(work, tickets_from=early, starts=early + secrets.randbelow(ahead // 2))

@@ -12,6 +12,16 @@ from wtforms.fields import Field
 from wtforms.validators import InputRequired, Length, Optional, StopValidation, ValidationError
 
 from storefront.domain import text
+from storefront.domain.address import is_network
+
+
+class NoAddress:
+    """A validator: nothing that reads as an address or a network, for which operators would take it."""
+
+    def __call__(self, _form: Form, field: Field) -> None:
+        """See WTForms."""
+        if is_network(field.data or ""):
+            raise ValidationError(gettext("A name can't be the address of a computer."))
 
 
 class Clean:

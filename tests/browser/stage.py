@@ -6,7 +6,7 @@ Everything that is staged here goes through the shop's own services: no state is
 import os
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -58,7 +58,9 @@ class Stage:
         """The account of this name. ``CROWDED`` was registered where many were."""
         if name not in self._accounts:
             profile = Profile(name, 30, "1 Main Street", "http://127.0.0.1:9/none.png")
-            self._accounts[name] = accounts.register(self.shop, profile, PASSWORD, crowded=name == CROWDED)
+            self._accounts[name] = accounts.register(
+                self.shop, profile, PASSWORD, crowd=nullcontext(enter_result=name == CROWDED)
+            )
         return self._accounts[name]
 
     def sale(self, product: str, num: int = 20, begins: int = -600, ends: int = 2 * HOUR, **more: object) -> Sale:

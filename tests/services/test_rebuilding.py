@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -208,7 +208,7 @@ def test_a_ledger_that_lost_its_end_is_told_in_one_sentence(
 def test_account_of_a_rebuilt_shop_is_the_same(inside: Flask) -> None:
     shop: Shop = inside.extensions["shop"]
     profile = Profile(unique("x"), 30, "y", "http://example.com/b.jpg")
-    made: Account = accounts.register(shop, profile, "secret123", crowded=True)
+    made: Account = accounts.register(shop, profile, "secret123", crowd=nullcontext(enter_result=True))
     accounts.grant_merchant(shop, made.name)
     accounts.log_out_everywhere(shop, made.name)
     changed = shop.accounts.get(made.name)

@@ -18,13 +18,6 @@ local now = now_ms()
 if sale[14] == '1' then return {'sale_cancelled'} end
 if now < sale[2] * 1000 then return {'not_started'} end
 if now >= sale[3] * 1000 then return {'ended'} end
-local old_enough = tonumber(ARGV[6]) > 0 and ARGV[6] + (sale[12] or 0) * 1000 or 0
-local put_back = math.min(ARGV[7], sale[2] * 1000 + ARGV[8])
-local may_buy = math.max(old_enough, put_back)
-if now < may_buy then
-  local why = put_back > old_enough and 'put_back' or ''
-  return {'account_too_new', string.format('%.0f', may_buy), string.format('%.0f', now), string.format('%.0f', sale[3] * 1000), why}
-end
 local held = orders_held(KEYS[2], ARGV[2])
 if #held >= tonumber(sale[4]) then return {'limit_reached', '', '', '', unpack(held)} end
 if sale[13] == '1' then return {'paused'} end
@@ -32,6 +25,13 @@ if tonumber(sale[5]) <= 0 then
   return {(sale[6] + sale[7] > 0) and 'all_held' or 'sold_out'}
 end
 if tonumber(sale[11] or 0) > 0 then return {'all_held'} end -- what came back is for those who wait
+local old_enough = tonumber(ARGV[6]) > 0 and ARGV[6] + (sale[12] or 0) * 1000 or 0
+local put_back = math.min(ARGV[7], sale[2] * 1000 + ARGV[8])
+local may_buy = math.max(old_enough, put_back)
+if now < may_buy then
+  local why = put_back > old_enough and 'put_back' or ''
+  return {'account_too_new', string.format('%.0f', may_buy), string.format('%.0f', now), string.format('%.0f', sale[3] * 1000), why}
+end
 
 local pay_by = reserve_unit(KEYS, ARGV[1], ARGV[2], ARGV[3], epoch, now, ARGV[4], ARGV[5], {sale[8], sale[9], sale[10]})
 return {'reserved', string.format('%.0f', now), epoch, string.format('%.0f', pay_by)}

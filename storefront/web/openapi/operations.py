@@ -266,7 +266,7 @@ OPERATIONS = [
     # Operators
     Operation("listBans", "bans.bans", N_("Who is banned."), "Bans", "operators", Who.OPERATOR, has_page=True),
     Operation("ban", "bans.ban", N_("Ban an account, an address or a network."), "Ban", "operators", Who.OPERATOR,
-              form=forms.BanForm, refusals=(errors.NoSuchAccount,)),
+              form=forms.BanForm, refusals=(errors.NoSuchAccount, errors.NetworkTooWide)),
     Operation("liftBan", "bans.lift", N_("End a ban."), "Ban", "operators", Who.OPERATOR, form=forms.LiftForm,
               refusals=(errors.NotBanned,)),
     Operation("showClock", "ops.clock", N_("The clock by which sales open."), "Clock", "operators"),
