@@ -35,8 +35,12 @@ def configure(form: str) -> None:
 
 
 def spare() -> None:
-    """Leave out what Kafka's client logs: what matters of it, the shop says in a sentence of its own."""
+    """Leave out what Kafka's client logs: what matters of it, the shop says in a sentence of its own.
+
+    And Stripe's library's lines about every call, but for its warnings.
+    """
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 def _for_machines() -> logging.Handler:

@@ -6,8 +6,10 @@ session an order has is kept in Redis until it must be over. Where Redis has for
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import Any, TypeVar, cast
 
 from redis import Redis
@@ -31,8 +33,17 @@ SHORTEST = 31 * 60
 KEPT = 3 * 86_400
 """Seconds for which the session of an order is known: longer than it can be open, and its order be looked at."""
 
-TIMEOUT = (3.0, 10.0)
+TIMEOUT = (2.0, 5.0)
 """Seconds for Stripe to take a connection, and to answer."""
+
+RETRIES = 1
+"""How often the library asks again by itself."""
+
+CALLERS = 8
+"""Threads of a process that may wait for Stripe while somebody waits for them: the others are for those who buy."""
+
+IN_LINE = 0.5
+"""Seconds that somebody waits for one of these to be free."""
 
 PATIENCE = 5.0
 """Seconds for the questions of one kind. What has no answer by then is asked again later: a sweep has more to do."""
@@ -62,25 +73,36 @@ class StripeCheckout:
         self.pages = config.stripe_pages
         self._redis = redis
         self._secret = config.stripe_webhook_secret
+        self._callers = BoundedSemaphore(CALLERS)
         self._stripe = StripeClient(
             config.stripe_key,
             base_addresses={"api": config.stripe_api} if config.stripe_api else {},
-            max_network_retries=2,
+            max_network_retries=RETRIES,
             http_client=RequestsClient(timeout=TIMEOUT),
         ).v1
 
     def start(self, bill: Bill) -> Started:
         """Make a session, or find the one there is."""
-        try:
+        with self._waited_for():
             known = self._known([bill.order])
             session = self._session(known[bill.order]) if known else self._create(bill)
-        except StripeError as fault:
-            raise ProviderDown(_words(fault)) from fault
         if charges := self._charges_in(session):
             return Started(charges[0])
         if not session.url:
             raise ProviderDown(f"the session of order {bill.order} is {session.status}")
         return Started(page=session.url)
+
+    @contextmanager
+    def _waited_for(self) -> Iterator[None]:
+        """A block in which somebody waits for Stripe: no more than ``CALLERS`` at a time. Raises ProviderDown."""
+        if not self._callers.acquire(timeout=IN_LINE):
+            raise ProviderDown(f"{CALLERS} wait for it already")
+        try:
+            yield
+        except StripeError as fault:
+            raise ProviderDown(_words(fault)) from fault
+        finally:
+            self._callers.release()
 
     def _create(self, bill: Bill) -> Session:
         metadata = {"order": bill.order}
@@ -115,7 +137,12 @@ class StripeCheckout:
 
     def verify(self, orders: list[str]) -> dict[str, list[Charge]]:
         """Ask about the sessions of those that have one."""
-        return self._asked(orders, self._session)
+        try:
+            with self._waited_for():
+                return self._asked(orders, self._session)
+        except ProviderDown as fault:
+            log.warning("Stripe isn't asked about %s: %s", " ".join(orders), fault)
+            return {}
 
     def settle(self, orders: list[str]) -> dict[str, list[Charge]]:
         """End their sessions. One that is paid, or over, says so."""
@@ -137,13 +164,11 @@ class StripeCheckout:
 
     def look(self, payment: str) -> list[Charge]:
         """A session's charges, or a PaymentIntent's."""
-        try:
+        with self._waited_for():
             if payment.startswith("pi_"):
                 intent = self._stripe.payment_intents.retrieve(payment, {"expand": ["latest_charge"]})
                 return list(_charges_of(intent, _order_of(intent)))
             return self._charges_in(self._session(payment))
-        except StripeError as fault:
-            raise ProviderDown(_words(fault)) from fault
 
     # Asking about many
 

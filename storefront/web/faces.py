@@ -54,7 +54,7 @@ POLICY = (
 """Content-Security-Policy: nothing from elsewhere, but for other hosts to which forms may lead, and from which pictures
 may come."""
 
-UNUSED = "accelerometer bluetooth camera display-capture geolocation gyroscope hid microphone midi payment serial usb"
+UNUSED = "accelerometer camera display-capture geolocation gyroscope hid microphone midi payment serial usb"
 
 GUARDED = (
     ("X-Content-Type-Options", "nosniff"),

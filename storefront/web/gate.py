@@ -199,7 +199,7 @@ class Gate:
         known_by = _digest(authorization.encode(), body)
         known = self._claims.get(known_by)
         try:
-            key = repeating.read_key(environ.get("HTTP_IDEMPOTENCY_KEY", ""))
+            key = repeating.read_key(environ.get("HTTP_IDEMPOTENCY_KEY"))
             claims = known or self._read_claims(authorization, body)
         except Refused:
             return None

@@ -35,11 +35,14 @@ NOT_ASKED_FOR = frozenset({"token", "proof"})
 """What a request says of its sender, not of what they want: a repeat may come with another."""
 
 
-def read_key(field: str) -> str:
-    """The key in a header field; empty for none. ``"x"`` and ``x`` are the same key. Raises KeyMalformed."""
-    field = field.strip(" \t")
-    if not field:
+def read_key(field: str | None) -> str:
+    """The key in a header field; empty for no field. ``"x"`` and ``x`` are the same key. Raises KeyMalformed.
+
+    Also for an empty field: of one that isn't ASCII the web server tells just that it is there.
+    """
+    if field is None:
         return ""
+    field = field.strip(" \t")
     quoted = STRING.fullmatch(field)
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else field
     if len(key) > LONGEST_KEY or not (quoted or BARE.fullmatch(field)):
@@ -50,7 +53,7 @@ def read_key(field: str) -> str:
 def idempotency_key() -> str:
     """What makes a repeat of this request harmless: a header for programs, a hidden field for people."""
     if is_program():
-        return read_key(request.headers.get("Idempotency-Key", ""))
+        return read_key(request.headers.get("Idempotency-Key"))
     key = request.form.get("once", "")
     if len(key) > LONGEST_KEY:
         raise KeyMalformed

@@ -51,10 +51,10 @@ def choose(payment: str) -> Any:
     """Pay, decline, or leave."""
     books, bill = _found(payment)
     form = checked(Choice(submitted(Choice)), "sandbox.html", bill=bill, declined="")
-    if form.action.data == "decline":
+    if form.action.data == "decline" and not books.look(payment):
         _tell(books, payment, FAILED)
         return _shown(bill, gettext("The payment was declined. Nothing was charged."))
-    if form.action.data == "leave":
+    if form.action.data != "pay":
         return reply({"back": bill.page}, then=bill.page)
     books.charge(payment, bill.amount, bill.currency)
     _tell(books, payment, SUCCEEDED)

@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 import json
+import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +18,9 @@ from storefront.config import Config
 from storefront.domain.account import Account
 from storefront.domain.ids import new_order_id
 from storefront.domain.sale import Sale
+from storefront.gateways import stripe_checkout
 from storefront.gateways.payments import Bill, Charge, Notice, ProviderDown
-from storefront.gateways.stripe_checkout import StripeCheckout
+from storefront.gateways.stripe_checkout import CALLERS, StripeCheckout
 from storefront.services import buying
 from storefront.shop import Shop
 from tests.conftest import STRIPE, Served, eventually
@@ -126,6 +129,23 @@ def test_a_stripe_that_is_away_answers_nothing_and_its_key_is_not_told(
     assert "sk_test" not in caplog.text
     assert "APIConnectionError" in caplog.text
     assert "sk_test" not in repr(replace(config, **STRIPE))
+
+
+def test_a_stripe_that_hangs_holds_few_threads_and_not_for_long(
+    shop: Shop, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stripe_checkout, "TIMEOUT", (2.0, 1.0))
+    with socket.create_server(("127.0.0.1", 0), backlog=99) as hanging, ThreadPoolExecutor(CALLERS) as others:
+        server = f"http://127.0.0.1:{hanging.getsockname()[1]}"  # it takes connections, and says nothing
+        stripe = StripeCheckout(shop.memory.redis, replace(config, **STRIPE, stripe_api=server))
+        waiting = [others.submit(stripe.start, bill()) for _ in range(CALLERS)]
+        eventually(lambda: not stripe._callers._value)
+        monkeypatch.setattr(stripe_checkout, "IN_LINE", 0)
+        with pytest.raises(ProviderDown, match="wait for it already"):
+            stripe.start(bill())
+        assert stripe.verify(["x"]) == {}
+        assert all(isinstance(one.exception(60), ProviderDown) for one in waiting)
+        assert stripe._callers._value == CALLERS
 
 
 @pytest.mark.parametrize(

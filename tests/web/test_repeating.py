@@ -6,12 +6,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import requests
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from storefront.domain.account import Account
 from storefront.domain.errors import InFlight
 from storefront.domain.sale import Sale
+from storefront.local.shop import LocalShop
 from storefront.services import accounts, buying
 from storefront.shop import Shop
 from storefront.stores import answers, keys
@@ -149,7 +151,22 @@ def test_what_is_kept_of_one_shopper_has_a_bound(shop: Shop, monkeypatch: pytest
     assert shop.answers.begin("a flood", "5", "ab") == answers.Answer(200, "5")
 
 
-@pytest.mark.parametrize("key", ['"', '""', '"a', 'a"b"\x01', '"a" b', '"a\\b"', "é", "k" * 256, '"' + "k" * 256 + '"'])
+@pytest.mark.parametrize(
+    "key", ['"', '""', '"a', 'a"b"\x01', '"a" b', '"a\\b"', "é", "k" * 256, '"' + "k" * 256 + '"', "", " "]
+)
 def test_a_key_that_is_none_is_refused(do: Do, shop: Shop, somebody: Callable[..., Account], key: str) -> None:
     me = accounts.token_for(shop, somebody())
     assert code(do(me, "/miaosha/nothing", key)) == (400, "idempotency_key_malformed")
+
+
+def test_the_web_server_does_not_hide_a_key_that_is_not_ascii(
+    real_shop: LocalShop, shop: Shop, somebody: Callable[..., Account]
+) -> None:
+    me = accounts.token_for(shop, somebody())
+    headers: dict[str, str | bytes] = {
+        "Idempotency-Key": "订单一".encode(),
+        "Authorization": f"Bearer {me}",
+        "Content-Type": "application/json",
+    }
+    called = requests.post(f"{real_shop.url}/miaosha/nothing", data=b"{}", headers=headers, timeout=10)
+    assert (called.status_code, called.json()["code"]) == (400, "idempotency_key_malformed")

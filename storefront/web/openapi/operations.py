@@ -80,7 +80,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {
         "in": "header",
         "description": N_("A text of your own choice, in quotes or bare; a repeat under the same one is harmless."),
-        "schema": {"type": "string", "pattern": f"^(?:{BARE.pattern}|{STRING.pattern})?$", "maxLength": LONGEST_KEY},
+        "schema": {"type": "string", "pattern": f"^(?:{BARE.pattern}|{STRING.pattern})$", "maxLength": LONGEST_KEY},
     },
     "If-None-Match": {
         "in": "header",
