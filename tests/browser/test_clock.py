@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from playwright.sync_api import expect
 
-from storefront.domain.account import Account
-from storefront.domain.sale import Sale
-from tests.browser.conftest import Visitor
+from storefront.domain.account import Account, Profile
+from storefront.domain.sale import PUT_BACK, Sale
+from storefront.services import accounts, buying
+from storefront.shop import Shop
+from tests.browser.conftest import PASSWORD, Visitor
 from tests.browser.stage import at
-from tests.conftest import eventually
+from tests.conftest import eventually, unique
 
 ORDER = re.compile(r"/orders/[0-9a-z]{20}$")
 WRONG_CLOCK = """
@@ -83,6 +86,22 @@ def test_the_button_comes_alive_when_the_account_is_old_enough(
     expect(page.get_by_role("button", name="Your account is too new")).to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Buy now").click()
     page.wait_for_url(ORDER)
+
+
+def test_whoever_is_put_back_joins_the_waitlist_of_the_open_page_in_time(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], shop: Shop,
+    a_sale: Callable[..., Sale],
+) -> None:  # fmt: skip
+    page, profile = visitor(), Profile(unique("x"), 30, "y", "http://example.com/a.jpg")
+    log_in(page, accounts.register(shop, profile, PASSWORD, crowd=nullcontext(enter_result=True)))
+    sale = a_sale(begins=4 - PUT_BACK)
+    buying.buy(shop, somebody(), sale.product)
+    page.goto(at(sale))
+    join = page.get_by_role("button", name="Join the waitlist")
+    expect(join).to_have_attribute("aria-disabled", "true")
+    expect(join).not_to_have_attribute("aria-disabled", "true")
+    join.click()
+    expect(page.get_by_text("You are at place 1 of 1")).to_be_visible()
 
 
 def test_a_machine_that_slept_shows_the_right_time_when_it_wakes(visitor: Visitor, a_sale: Callable[..., Sale]) -> None:
