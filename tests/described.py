@@ -1,5 +1,6 @@
 """Holds what the shop answers to programs against its own description, ``/openapi.json``."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,10 +40,26 @@ class Description:
         """How a JSON body differs from what is said; of an Error where ``operation`` is empty."""
         return [f"{one.instance_path}: {one.message}" for one in self._validator(operation, status).iter_errors(body)]
 
+    def faults_of_webhook(self, headers: Mapping[str, str], body: dict[str, Any]) -> list[str]:
+        """How what a merchant's receiver was sent differs from what is said of it; ``headers`` in small letters."""
+        told = self.document["webhooks"][body["type"]]["post"]
+        parts: list[tuple[dict[str, Any], object]] = [
+            (told["requestBody"]["content"]["application/json"]["schema"], body)
+        ]
+        parts += [(one["schema"], headers.get(one["name"])) for one in told["parameters"]]
+        return [
+            f"{one.instance_path}: {one.message}"
+            for schema, given in parts
+            for one in self._validator_of(schema).iter_errors(given)
+        ]
+
     def _made_validator(self, operation: str, status: int) -> jsonschema_rs.Draft202012Validator:
         schema = {"$ref": "#/components/schemas/Error"}
         if operation:
             schema = (self.response(operation, status) or {})["content"]["application/json"]["schema"]
+        return self._validator_of(schema)
+
+    def _validator_of(self, schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
         return jsonschema_rs.Draft202012Validator({**schema, "components": self.document["components"]})
 
 

@@ -199,6 +199,12 @@ class NotAMerchant(Forbidden):
     sentence = N_("Only merchants may open a sale.")
 
 
+class OnlyMerchantsAreTold(NotAMerchant):
+    """Only merchants are told of orders, since nobody else has any sales."""
+
+    sentence = N_("Only merchants may have webhooks.")
+
+
 class NotAnOperator(Forbidden):
     """Only operators may see and do this."""
 

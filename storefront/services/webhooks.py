@@ -162,9 +162,9 @@ def deliver_due(shop: Shop, send: Send | None = None) -> int:
     send = send or partial(elsewhere.send, may_connect=_may_connect(shop))
     until = time.monotonic() + BUDGET
     taken = 0
-    while time.monotonic() < until and (merchant := shop.webhooks.take_turn()):
-        taken += _turn(shop, merchant, send)
-        shop.webhooks.end_turn(merchant)
+    while time.monotonic() < until and (turn := shop.webhooks.take_turn()):
+        taken += _turn(shop, turn.merchant, send)
+        shop.webhooks.end_turn(turn)
     return taken
 
 
@@ -182,6 +182,8 @@ def _turn(shop: Shop, merchant: str, send: Send) -> int:
         if not found or not event.at:  # Redis was set back
             shop.webhooks.done(merchant, event.id)
             continue
+        if event.type is EventType.TEST:  # it is sent once at most, even if this process dies of it
+            shop.webhooks.done(merchant, event.id)
         attempt = _attempt(shop, merchant, endpoint, taken, found[0], send)
         if not attempt.next_at:
             shop.webhooks.done(merchant, event.id)

@@ -94,6 +94,9 @@ WEBHOOK_ADDRESSES = "{webhooks}:addresses"
 WEBHOOK_TURNS = "{webhooks}:turns"
 """Sorted set: merchants who are to be told something → when (Unix ms) it is their turn."""
 
+WEBHOOK_TURNS_TAKEN = "{webhooks}:turns:taken"
+"""Sorted set: merchants who are being told something → when (Unix ms) whoever does that counts as dead."""
+
 
 def webhooks_due(merchant: str) -> str:
     """Sorted set: events that a merchant is to be told of → when (Unix ms)."""

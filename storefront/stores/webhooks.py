@@ -1,7 +1,7 @@
 """Webhooks to merchants, in Redis: where each is told of events, what they are still to be told, and what became of it.
 
 A Redis that is emptied forgets all of it: the ledger has none. An event is noted once, however often its record is
-applied, and tried until it was taken, or for the last time. Two who tell a merchant at once are merely wasteful.
+applied, and tried until it was taken, or for the last time. Each merchant is told by one process at a time.
 """
 
 import json
@@ -32,7 +32,9 @@ MOST_ATTEMPTS = 200
 """Attempts of one merchant that are told, the last."""
 
 TURN_MS = 60_000
-"""Milliseconds after which whoever took a merchant's turn counts as dead."""
+"""Milliseconds after which whoever took a merchant's turn counts as dead: several times what a turn can take."""
+
+_TURNS = (keys.WEBHOOK_TURNS, keys.WEBHOOK_TURNS_TAKEN)
 
 REMEMBERED = 10_000
 """Sales whose merchant a process remembers."""
@@ -57,6 +59,14 @@ class Taken:
     event: Event
     attempt: int
     next_at: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A merchant's turn, which nobody else has ``until`` then (Unix ms)."""
+
+    merchant: str
+    until: int
 
 
 @dataclass(frozen=True)
@@ -145,7 +155,7 @@ class Webhooks:
         return self._memory.scripts.run_many(
             (
                 "note_event",
-                [keys.WEBHOOK_TURNS, keys.webhooks_due(merchant), keys.webhooks_noted(merchant)],
+                [*_TURNS, keys.webhooks_due(merchant), keys.webhooks_noted(merchant)],
                 [merchant, event.id, event.at, KEPT_MS, MOST_WAITING],
             )
             for merchant, event in events
@@ -153,15 +163,9 @@ class Webhooks:
 
     def again(self, merchant: str, event_id: str) -> bool:
         """Tell a merchant of an event once more, as if never tried; False if it isn't known."""
-        redis, now = self._memory.redis, self._memory.now_ms()
-        if redis.zscore(keys.webhooks_noted(merchant), event_id) is None:
-            return False
-        pipeline = redis.pipeline(transaction=True)
-        pipeline.hdel(keys.webhooks_tried(merchant), event_id)
-        pipeline.zadd(keys.webhooks_due(merchant), {event_id: now})
-        pipeline.zadd(keys.WEBHOOK_TURNS, {merchant: now})
-        pipeline.execute()
-        return True
+        script_keys = [keys.webhooks_due(merchant), keys.webhooks_tried(merchant), keys.webhooks_noted(merchant)]
+        word = self._memory.scripts.run("tell_again", [*_TURNS, *script_keys], [merchant, event_id])
+        return bool(word == "due")
 
     def waiting(self, merchant: str) -> int:
         """How many events a merchant is still to be told of."""
@@ -172,14 +176,15 @@ class Webhooks:
         front = cast("list[tuple[str, float]]", self._memory.redis.zrange(keys.WEBHOOK_TURNS, 0, 0, withscores=True))
         return max(0.0, (self._memory.now_ms() - front[0][1]) / 1000) if front else 0.0
 
-    def take_turn(self) -> str | None:
-        """The merchant whose turn it is, until ``end_turn``."""
-        found = self._memory.scripts.run("take_turn", [keys.WEBHOOK_TURNS], [TURN_MS])
-        return cast("str | None", found)
+    def take_turn(self) -> Turn | None:
+        """Whose turn it is, until ``end_turn``."""
+        found: list[Any] = self._memory.scripts.run("take_turn", [*_TURNS], [TURN_MS])
+        return Turn(found[0], int(found[1])) if found else None
 
-    def end_turn(self, merchant: str) -> None:
+    def end_turn(self, turn: Turn) -> None:
         """The merchant was told what was due."""
-        self._memory.scripts.run("end_turn", [keys.WEBHOOK_TURNS, keys.webhooks_due(merchant)], [merchant])
+        script_keys = [*_TURNS, keys.webhooks_due(turn.merchant)]
+        self._memory.scripts.run("end_turn", script_keys, [turn.merchant, turn.until])
 
     def take(self, merchant: str) -> Taken | None:
         """What a merchant is to be told of now, or None. It is put off to its next attempt at once."""

@@ -123,8 +123,8 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
     """The request's fields as a form would send them. Raises NotJson, NotAnObject or InvalidForm.
 
     JSON must have each field's own type: ``"20"``, ``true`` or ``1.5`` is no integer, but ``1.0`` is one, since JSON
-    knows one kind of number. ``token`` is left out here; it says who is asking. An optional field may be null. Files
-    come from forms alone.
+    knows one kind of number. ``token`` is left out here; it says who is asking. An optional field may be null, which is
+    left out, or empty where it must be named. Files come from forms alone.
     """
     known = _fields_of(form)  # type: ignore[arg-type]  # flask-wtf has no types, so mypy takes this one for anything
     files = {name for name, field in known.items() if isinstance(field, FileField)}
@@ -145,7 +145,8 @@ def submitted(form: type[FlaskForm]) -> MultiDict[str, Any]:
         if field is None or name in of_people:
             flaws[_printable(name)[:100]] = [gettext("This field is not known here.")]
         elif value is None and field.flags.optional:
-            continue
+            if field.flags.named:
+                values[name] = ""
         elif sentence := _wrong_type(field, value):
             flaws[name] = [sentence]
         elif value is not False:  # as a box that isn't ticked sends nothing

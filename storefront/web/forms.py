@@ -41,6 +41,7 @@ from storefront.web import zones
 from storefront.web.validators import (
     Clean,
     LeftOut,
+    Named,
     NoAddress,
     NotZero,
     ReceiverAddress,
@@ -262,7 +263,7 @@ class WebhookForm(ShopForm):
     """Where a merchant is told of their orders; empty for nowhere."""
 
     address = StringField(
-        _("Address of your receiver"), optional(at_most(2000), Clean(), ReceiverAddress(), no_credentials),
+        _("Address of your receiver"), [Named(), *optional(at_most(2000), Clean(), ReceiverAddress(), no_credentials)],
         filters=[_normal],
         description=_("A public address that begins with https://; leave it empty to be told of nothing."),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from storefront.web.buying import checked_nothing_else
 from storefront.web.faces import InvalidForm, checked, go_back_to, reply, say, shop, submitted
 from storefront.web.forms import RedeliverForm, WebhookForm
 from storefront.web.limits import by_account, limiter
-from storefront.web.who import shopper
+from storefront.web.who import merchant
 
 bp = Blueprint("merchant_webhooks", __name__)
 
@@ -39,7 +39,7 @@ TESTS = "10/minute"
 @bp.get("/webhooks")
 def standing() -> Any:
     """Where the caller is told of their orders, and the last attempts to do so."""
-    asking = shopper()
+    asking = merchant()
     found = webhooks.standing(shop(), asking.id)
     form = WebhookForm(formdata=None)
     form.address.data = found.endpoint.address if found.endpoint else ""
@@ -49,7 +49,7 @@ def standing() -> Any:
 @bp.post("/webhooks")
 def put() -> Any:
     """Be told at another address, or nowhere."""
-    asking = shopper()
+    asking = merchant()
     context = _context(webhooks.standing(shop(), asking.id))
     form = checked(WebhookForm(submitted(WebhookForm)), "webhooks.html", **context)
     address = form.data["address"] or ""
@@ -61,7 +61,7 @@ def put() -> Any:
 @bp.post("/webhooks/secret")
 def renew_secret() -> Any:
     """Have webhooks signed with another secret."""
-    asking = shopper()
+    asking = merchant()
     go_back_to(url_for(".standing"))
     checked_nothing_else()
     webhooks.renew_secret(shop(), asking.id)
@@ -72,7 +72,7 @@ def renew_secret() -> Any:
 @bp.post("/webhooks/redeliver")
 def redeliver() -> Any:
     """Be told of an event once more."""
-    asking = shopper()
+    asking = merchant()
     go_back_to(url_for(".standing"))
     form = RedeliverForm(submitted(RedeliverForm))
     if not form.validate():
@@ -86,7 +86,7 @@ def redeliver() -> Any:
 @limiter.limit(TESTS, key_func=by_account)
 def send_test() -> Any:
     """Be told of nothing, to see whether webhooks come through."""
-    asking = shopper()
+    asking = merchant()
     go_back_to(url_for(".standing"))
     checked_nothing_else()
     webhooks.send_test(shop(), asking.id)
@@ -94,8 +94,8 @@ def send_test() -> Any:
     return _answer(asking.id)
 
 
-def _answer(merchant: str) -> Any:
-    return reply(_for_programs(webhooks.standing(shop(), merchant)), then=url_for(".standing"))
+def _answer(asking: str) -> Any:
+    return reply(_for_programs(webhooks.standing(shop(), asking)), then=url_for(".standing"))
 
 
 def _context(found: Standing) -> dict[str, Any]:

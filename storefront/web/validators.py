@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from flask_babel import gettext
@@ -63,9 +63,16 @@ class WebAddress:
 
 
 class ReceiverAddress(WebAddress):
-    """A validator: the same, but of https only as far as is described; http is for a developer's own machine."""
+    """A validator: the same. What is described is less, and surely allowed: https, a host's name, and the usual ports.
 
-    pattern = WebAddress.pattern.replace("[Ss]?", "[Ss]", 1)
+    http is for a developer's own machine; addresses without a name are judged by ``gateways/elsewhere.py``.
+    """
+
+    pattern = (
+        r"[Hh][Tt][Tt][Pp][Ss]://"
+        r"(?:[0-9A-Za-z](?:[-0-9A-Za-z]{0,61}[0-9A-Za-z])?\.){1,3}[A-Za-z](?:[-0-9A-Za-z]{0,61}[0-9A-Za-z])?"
+        rf"(?::(?:80|443))?(?:[/?#][^\s{text.UNWANTED}]*)?"
+    )
 
 
 class NotZero:
@@ -91,6 +98,17 @@ def required(*more: Any) -> list[Any]:
 def _not_blank(_form: Form, field: Field) -> None:
     if isinstance(field.data, str) and not field.data.strip():
         raise StopValidation(gettext("This field is required."))
+
+
+class Named:
+    """A validator, in front of ``optional``: null and nothing are values here, so the field itself must be there."""
+
+    field_flags: ClassVar[dict[str, bool]] = {"named": True}
+
+    def __call__(self, _form: Form, field: Field) -> None:
+        """See WTForms."""
+        if not field.raw_data:
+            raise StopValidation(gettext("This field is required."))
 
 
 class LeftOut(Optional):

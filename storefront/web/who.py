@@ -11,7 +11,7 @@ from flask import Flask, current_app, g, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from storefront.domain.account import Account, Login
-from storefront.domain.errors import InvalidToken, Refused
+from storefront.domain.errors import InvalidToken, OnlyMerchantsAreTold, Refused
 from storefront.services import accounts, selling, tokens
 from storefront.web.faces import given_token, is_program, shop
 from storefront.web.limits import COUNTED, Passed
@@ -55,6 +55,14 @@ def shopper() -> Account:
     account = someone()
     if account is None:
         raise InvalidToken
+    return account
+
+
+def merchant() -> Account:
+    """The merchant who is asking: anybody, where anyone may open sales. Raises InvalidToken or OnlyMerchantsAreTold."""
+    account = shopper()
+    if not selling.may_open_sales(shop(), account):
+        raise OnlyMerchantsAreTold
     return account
 
 

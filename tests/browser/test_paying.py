@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -46,6 +47,10 @@ def test_people_pay_on_the_providers_page_and_come_back_to_their_receipt(
     if provider == "sandbox":
         if script:  # axe is one
             assert not Axe().run(page).response["violations"]
+        places = [button.bounding_box() for button in page.locator("main form button").all()]
+        gaps = [below["y"] - above["y"] - above["height"] for above, below in pairwise(filter(None, places))]
+        assert len(gaps) == 2
+        assert min(gaps) >= 8
         page.get_by_role("button", name="Have it declined").click()
         expect(page.get_by_role("alert")).to_have_text("The payment was declined. Nothing was charged.")
         page.get_by_role("button", name="Leave without paying").click()

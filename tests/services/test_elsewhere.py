@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +18,8 @@ import pytest
 
 from storefront.domain.errors import AddressNotAllowed, NothingFetched, PictureTooHeavy
 from storefront.gateways import elsewhere
-from storefront.gateways.elsewhere import IP, fetch, is_public
+from storefront.gateways.elsewhere import IP, fetch, is_public, is_public_or_local, is_surely_refused
+from tests.receivers import Dripper
 
 MOST = 100_000
 INSIDE = [
@@ -121,6 +123,26 @@ def test_public_addresses_are_allowed(address: str) -> None:
     assert is_public(ip_address(address), 443)
 
 
+NEVER = ["https://[::1", "https:///", "https://a..b/", "https://a%00b.com/", 'https://ex">.com/', "https://me@a.com/"]
+DOORS = [f"https://example.com:{port}/" for port in (0, 22, 8443, 65535, 65536, 99999)]
+
+
+@pytest.mark.parametrize("may_connect", [is_public, is_public_or_local])
+def test_what_can_never_be_connected_to_is_told_without_asking_for_a_name(may_connect: elsewhere.MayConnect) -> None:
+    assert not [address for address in (*NEVER, *DOORS) if not is_surely_refused(address, may_connect)]
+    good = [
+        "https://example.com",
+        "http://example.com./",
+        "https://a_b.example:443/",
+        "https://例子.中国:80/",
+        "https://1.1.1.1/",
+    ]
+    assert not [address for address in good if is_surely_refused(address, may_connect)]
+    local = ["http://localhost:8123/", "http://x.localhost:1/", "http://[::1]:8123/"]
+    assert [is_surely_refused(address, may_connect) for address in local] == [may_connect is is_public] * 3
+    assert is_surely_refused("https://notlocalhost:8123/", may_connect)
+
+
 @pytest.mark.parametrize(
     "target", ["http://127.0.0.2/", "http://[::1]/", "//169.254.169.254/latest", "file:///etc/passwd"]
 )
@@ -179,9 +201,35 @@ def test_who_sends_a_byte_at_a_time_is_not_waited_for(
     stranger: tuple[int, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port, _ = stranger
-    monkeypatch.setattr(elsewhere, "TOTAL", 0.3)
+    monkeypatch.setattr(elsewhere, "FETCHED", 0.3)
     with pytest.raises(NothingFetched):
         fetch(f"http://127.0.0.1:{port}/drip", MOST, loopback_at(port))
+
+
+@pytest.mark.parametrize(("scheme", "begins"), [("http", Dripper.ANSWER), ("https", Dripper.HANDSHAKE)])
+def test_nor_for_who_does_so_before_anything_is_told(
+    scheme: str, begins: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elsewhere, "FETCHED", 0.5)
+    monkeypatch.setattr(elsewhere, "SENT", 0.5)
+    with Dripper(begins) as dripper:
+        address, began = f"{scheme}://127.0.0.1:{dripper.port}/", time.monotonic()
+        with pytest.raises(NothingFetched):
+            fetch(address, MOST, loopback_at(dripper.port))
+        with pytest.raises(NothingFetched):
+            elsewhere.send(address, b"{}", {}, loopback_at(dripper.port))
+        assert time.monotonic() - began < Dripper.LONG / 10
+    assert len(dripper.requests) == 2
+
+
+def test_nor_for_whoever_tells_what_a_name_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, began, long = threading.Event(), time.monotonic(), 60
+    monkeypatch.setattr(elsewhere, "SENT", 0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: told.wait(long) and [])
+    with pytest.raises(NothingFetched):
+        elsewhere.send("http://slow.example/", b"{}", {})
+    assert time.monotonic() - began < long / 2
+    told.set()
 
 
 @pytest.mark.parametrize("status", [204, 404, 500])

@@ -1,12 +1,12 @@
 """Merchants are told of their orders by signed webhooks: once noted, until they are taken, and nobody else."""
 
-import base64
-import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +14,13 @@ from flask import Flask
 
 from storefront.config import Config
 from storefront.domain.account import Account
-from storefront.domain.errors import AddressNotAllowed, NoSuchEvent, NoWebhookAddress, WebhookAddressNotAllowed
+from storefront.domain.errors import (
+    AddressNotAllowed,
+    NoSuchEvent,
+    NoWebhookAddress,
+    OnlyMerchantsAreTold,
+    WebhookAddressNotAllowed,
+)
 from storefront.domain.records import Expired, Paid, Requested
 from storefront.domain.sale import Sale, Terms
 from storefront.gateways import elsewhere, standard_webhooks
@@ -23,58 +29,21 @@ from storefront.shop import Shop
 from storefront.stores import keys
 from storefront.stores.webhooks import DAY, SPREAD, TRIES_MS
 from tests.conftest import eventually, unique
+from tests.described import description_of
 from tests.faces import FACES, Face, Person, Program
-
-
-class Receiver:
-    """A merchant's own program: it verifies what it is told, and answers with the statuses it is given, then 204."""
-
-    def __init__(self) -> None:
-        self.secrets: list[bytes] = []
-        self.statuses: list[int] = []
-        self.told: list[dict[str, Any]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                told = json.loads(body) | {"id": receiver.verified(headers, body), "body": body}
-                status = receiver.statuses.pop(0) if receiver.statuses else 204
-                receiver.told.append(told | {"answered": status})
-                self.send_response(status)
-                self.send_header("Location", "/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}/orders?of=shop"
-
-    def verified(self, headers: dict[str, str], body: bytes) -> str:
-        return standard_webhooks.verified(self.secrets[-1], headers, body, int(time.time()))
-
-    def takes(self, secret: str) -> None:
-        """From now on webhooks are signed with this."""
-        assert secret.startswith("whsec_")
-        self.secrets.append(base64.b64decode(secret.removeprefix("whsec_")))
-
-    def types(self, order: str) -> list[str]:
-        """What it was told of an order, in order of time."""
-        found = [told for told in self.told if told["data"]["order"] == order]
-        return [told["type"] for told in sorted(found, key=lambda told: told["timestamp"])]
+from tests.receivers import Dripper, Receiver
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
+def receiver(app: Flask) -> Iterator[Receiver]:
+    made = Receiver(description_of(app))
     thread = threading.Thread(target=made.server.serve_forever, args=[0.05])
     thread.start()
     yield made
     made.server.shutdown()
     thread.join()
     made.server.server_close()
+    assert not made.faults
 
 
 @pytest.fixture
@@ -235,3 +204,98 @@ def test_nothing_is_sent_into_the_shops_own_network(
     with pytest.raises(AddressNotAllowed):
         elsewhere.send(receiver.address.replace("127.0.0.1", "localhost"), b"", {})  # what a name means is seen later
     assert not receiver.told
+
+
+def test_a_receiver_that_takes_its_time_holds_up_neither_the_shop_nor_anybody_else(
+    app: Flask, shop: Shop, somebody: Callable[..., Account], receiver: Receiver
+) -> None:
+    slow, other = somebody(), somebody()
+    receiver.takes(logged_in(Program, app, other).post("/webhooks", {"address": receiver.address}).json["secret"])
+    with Dripper() as dripper:
+        webhooks.set_address(shop, slow.id, f"http://127.0.0.1:{dripper.port}/")
+        for _ in range(3):
+            webhooks.send_test(shop, slow.id)
+        eventually(lambda: dripper.requests)
+        webhooks.send_test(shop, slow.id)  # in the midst of their turn
+        webhooks.send_test(shop, other.id)
+        eventually(lambda: receiver.told, Dripper.LONG / 10)
+        found = eventually(lambda: len(log := shop.webhooks.attempts(slow.id)) == 4 and log, Dripper.LONG / 5)
+        webhooks.set_address(shop, slow.id, "")
+    assert {(one.status, one.fault, one.next_at) for one in found} == {(0, "nothing_fetched", 0)}
+    ids = [re.findall(rb"webhook-id: (\w+)", sent) for _, sent in dripper.requests]
+    assert len({*map(str, ids)}) == len(ids) == 4  # each test once
+    begun = sorted(at for at, _ in dripper.requests)
+    assert min(after - before for before, after in pairwise(begun)) > elsewhere.SENT / 2  # never two at once
+
+
+@pytest.mark.parametrize("kind", FACES)
+def test_only_merchants_have_webhooks_where_only_they_open_sales(
+    kind: type[Face], app_with: Callable[..., Flask], shop: Shop, somebody: Callable[..., Account]
+) -> None:
+    account = somebody()
+    face = logged_in(kind, app_with(sales_open_to="merchants"), account)
+    address = {"address": "https://receiver.invalid/"}
+    calls = [("", address), ("/secret", {}), ("/test", {}), ("/redeliver", {"event": "x"})]
+    for answer in (face.get("/webhooks"), *(face.post(f"/webhooks{path}", fields) for path, fields in calls)):
+        assert answer.status == 403
+        assert answer.says(OnlyMerchantsAreTold)
+    assert shop.webhooks.endpoint(account.id) is None
+    accounts.grant_merchant(shop, account.name)
+    assert face.post("/webhooks", address).status == 200
+    assert shop.webhooks.endpoint(account.id)
+
+
+@pytest.mark.parametrize("kind", FACES)
+def test_an_address_that_can_never_work_is_refused(
+    kind: type[Face], app: Flask, shop: Shop, somebody: Callable[..., Account]
+) -> None:
+    account = somebody()
+    face = logged_in(kind, app, account)
+    wrong = [f"https://example.com:{port}/" for port in (0, 22, 8443, 99999)]
+    for address in (*wrong, 'https://ex"><script>alert(1)</script>.com/', "https://-.com/", f"https://{'a' * 64}.com/"):
+        assert face.post("/webhooks", {"address": address}).status == 400, address
+    assert shop.webhooks.endpoint(account.id) is None
+    for address in (
+        "https://example.com:443/x",
+        "https://EXAMPLE.com:80",
+        "https://例子.中国/",
+        "http://localhost:81/",
+    ):
+        assert face.post("/webhooks", {"address": address}).status == 200, address
+
+
+def test_an_address_is_given_up_only_by_who_says_so(
+    app: Flask, shop: Shop, merchant: Account, somebody: Callable[..., Account]
+) -> None:
+    program, person = logged_in(Program, app, merchant), logged_in(Person, app, merchant)
+    for face, nothing in ((program, None), (program, ""), (person, "")):
+        assert program.post("/webhooks", {"address": "https://receiver.invalid/"}).status == 200
+        for careless in (program.post("/webhooks", {}), person.post("/webhooks", {})):
+            assert careless.status == 400
+            assert "This field is required." in careless.text
+        assert shop.webhooks.endpoint(merchant.id)
+        assert face.post("/webhooks", {"address": nothing}).status == 200
+        assert shop.webhooks.endpoint(merchant.id) is None
+
+
+def test_a_receiver_can_verify_what_it_is_told_with_the_example_in_the_documentation(
+    app: Flask, merchant: Account, receiver: Receiver, root: Path
+) -> None:
+    program = logged_in(Program, app, merchant)
+    secret = program.post("/webhooks", {"address": receiver.address}).json["secret"]
+    receiver.takes(secret)
+    assert program.post("/webhooks/test").status == 200
+    [told] = eventually(lambda: receiver.told)
+    [example] = re.findall(r"```python\n(.+?)```", (root / "docs" / "operations.md").read_text(), re.DOTALL)
+    known: dict[str, Any] = {}
+    exec(example, known)
+    verified = known["verified"]
+    headers, body = told["headers"], told["body"]
+    assert verified(secret, headers, body) == told["id"] == headers["webhook-id"]
+    several = {**headers, "webhook-signature": f"v1,é {headers['webhook-signature']}"}
+    assert verified(secret, several, body) == told["id"]
+    key, before = receiver.secrets[-1], int(time.time()) - 310
+    late = standard_webhooks.signed(key, "x", before, body)
+    for wrong in ((secret, headers, body + b" "), ("whsec_AAAA", headers, body), (secret, late, body)):
+        with pytest.raises(ValueError, match="forged"):
+            verified(*wrong)

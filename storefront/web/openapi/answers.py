@@ -244,6 +244,23 @@ ANSWERS: dict[str, Schema] = {
             "attempts": said(many(ATTEMPT), N_("The last 200 of seven days, the newest in front.")),
         }
     ),
+    "Event": record(
+        {
+            "type": one_of(*EventType),
+            "timestamp": said(MOMENT, N_("When it happened.")),
+            "data": record(
+                {
+                    "order": ORDER_ID,
+                    "sale": SALE_ID,
+                    "product name": PRODUCT,
+                    "username": NAME,
+                    "amount": MINOR,
+                    "currency": TEXT,
+                    "time": said(MOMENT, N_("When it was ordered.")),
+                }
+            ),
+        }
+    ),
     "Ban": record(
         {
             "whom": TEXT,

@@ -27,13 +27,18 @@ def schema_of(form: type[ShopForm], *, takes_token: bool) -> Schema:
     fields = [
         field for field in form(formdata=None) if field.name not in form.of_people and not isinstance(field, FileField)
     ]
-    needed = [field.name for field in fields if field.flags.required]
+    needed = [field.name for field in fields if is_needed(field)]
     return {
         "type": "object",
         "properties": {field.name: _described(field) for field in fields} | ({"token": TOKEN} if takes_token else {}),
         **({"required": needed} if needed else {}),
         "additionalProperties": False,
     }
+
+
+def is_needed(field: Field) -> bool:
+    """Whether a program must name the field, if only to say that it is null."""
+    return bool(field.flags.required or field.flags.named)
 
 
 def _described(field: Field) -> Schema:

@@ -12,7 +12,8 @@ from storefront.domain.errors import N_, Refused
 from storefront.web.faces import HTTP_FAULTS, STATUS, UNEXPECTED, InvalidForm
 from storefront.web.forms import ShopForm
 from storefront.web.openapi.answers import ANSWERS, ERROR, ref
-from storefront.web.openapi.asked import schema_of
+from storefront.web.openapi.asked import is_needed, schema_of
+from storefront.web.openapi.events import webhooks
 from storefront.web.openapi.operations import OPERATIONS, PARAMETERS, PATH_PARAMETERS, TAGS, Operation, Who
 
 VERSION = "1"
@@ -63,6 +64,7 @@ def described(app: Flask, *, sales_open_to_anyone: bool) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": dict(sorted(paths.items())),
+        "webhooks": webhooks(),
         "components": {
             "schemas": {**ANSWERS, **_forms(), "Error": ERROR},
             "responses": dict(sorted(refusals.items())),
@@ -105,7 +107,7 @@ def _described(operation: Operation, path: str) -> dict[str, Any]:
     if operation.form:
         schema = ref(_name_of(operation.form, operation.who))
         told["requestBody"] = {
-            "required": any(field.flags.required for field in operation.form(formdata=None)),
+            "required": any(map(is_needed, operation.form(formdata=None))),
             "content": {"application/json": {"schema": schema}},
         }
     return told

@@ -106,6 +106,7 @@ KEY = ("Idempotency-Key",)
 KEYED = (errors.KeyMalformed, errors.KeyReused, errors.InFlight)
 OF_SALES = (errors.NoSaleOfThisId,)
 OVERSEES = (errors.NoSaleOfThisId, errors.NotYourSale)
+TOLD = (errors.OnlyMerchantsAreTold,)
 CHANGES = (*OVERSEES, errors.SaleCancelled, errors.Ended, errors.Overloaded)
 PROOFS = (errors.AccountTooNew, errors.ProofRequired, errors.ProofInvalid)
 SHUT = (errors.NotStarted, errors.Ended, errors.SalePaused, errors.SaleCancelled, errors.SoldOut)
@@ -252,17 +253,17 @@ OPERATIONS = [
         for action in ACTIONS
     ),
     Operation("showWebhooks", "merchant_webhooks.standing", N_("Where you are told of your orders, and how that went."),
-              "Webhooks", "merchants", Who.ACCOUNT, has_page=True),
+              "Webhooks", "merchants", Who.ACCOUNT, refusals=TOLD, has_page=True),
     Operation("setWebhookAddress", "merchant_webhooks.put", N_("Be told of your orders at an address, or nowhere."),
               "Webhooks", "merchants", Who.ACCOUNT, form=forms.WebhookForm,
-              refusals=(errors.WebhookAddressNotAllowed,), links=(Link("renewWebhookSecret"),)),
+              refusals=(*TOLD, errors.WebhookAddressNotAllowed), links=(Link("renewWebhookSecret"),)),
     Operation("renewWebhookSecret", "merchant_webhooks.renew_secret", N_("Have webhooks signed with another secret."),
-              "Webhooks", "merchants", Who.ACCOUNT, form=forms.EmptyForm, refusals=(errors.NoWebhookAddress,)),
+              "Webhooks", "merchants", Who.ACCOUNT, form=forms.EmptyForm, refusals=(*TOLD, errors.NoWebhookAddress)),
     Operation("redeliver", "merchant_webhooks.redeliver", N_("Be told of an event once more."), "Webhooks",
               "merchants", Who.ACCOUNT, form=forms.RedeliverForm,
-              refusals=(errors.NoWebhookAddress, errors.NoSuchEvent)),
+              refusals=(*TOLD, errors.NoWebhookAddress, errors.NoSuchEvent)),
     Operation("testWebhook", "merchant_webhooks.send_test", N_("Be told of nothing, to see whether it comes through."),
-              "Webhooks", "merchants", Who.ACCOUNT, form=forms.EmptyForm, refusals=(errors.NoWebhookAddress,)),
+              "Webhooks", "merchants", Who.ACCOUNT, form=forms.EmptyForm, refusals=(*TOLD, errors.NoWebhookAddress)),
     # Operators
     Operation("listBans", "bans.bans", N_("Who is banned."), "Bans", "operators", Who.OPERATOR, has_page=True),
     Operation("ban", "bans.ban", N_("Ban an account, an address or a network."), "Ban", "operators", Who.OPERATOR,
