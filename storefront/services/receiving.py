@@ -16,6 +16,9 @@ from storefront.shop import Shop
 
 log = logging.getLogger(__name__)
 
+APPLY_TIMEOUT = 5.0
+"""Seconds to wait for the order worker to apply what a webhook told."""
+
 
 class Judged(NamedTuple):
     """What is to be recorded of charges, and the orders of those that should have gone back, and couldn't yet."""
@@ -40,7 +43,7 @@ def judge(shop: Shop, charges: Iterable[Charge]) -> Judged:
         [
             Paid(at=now, sale=orders[charge.order].sale, order=charge.order, charge=charge.id)
             for charge in charges
-            if charge.id not in wrong and not _is_known(charge, orders[charge.order])
+            if charge.id not in wrong and not _is_known(charge.id, orders[charge.order])
         ],
         {charge.order for charge in wrong.values() if charge.id not in returned},
     )
@@ -50,13 +53,13 @@ def _is_price(charge: Charge, order: Order | None) -> bool:
     return order is not None and (charge.amount, charge.currency) == (order.amount, order.currency)
 
 
-def _is_known(charge: Charge, order: Order) -> bool:
-    paid = order.state is OrderState.PAID and order.charge == charge.id
-    return paid or charge.id in read_returns(order.returns)
+def _is_known(charge: str, order: Order) -> bool:
+    paid = order.state is OrderState.PAID and order.charge == charge
+    return paid or charge in read_returns(order.returns)
 
 
 def receive(shop: Shop, headers: Mapping[str, str], body: bytes) -> None:
-    """Take in a webhook of the provider. Raises BadSignature, PaymentDown or Recovering; it is then sent again.
+    """Take in a webhook of the provider. Raises BadSignature, PaymentDown, Recovering or Overloaded; it is sent again.
 
     Money for an order that isn't known stays where it is: others may take money by the same account at the provider.
     """
@@ -78,10 +81,25 @@ def receive(shop: Shop, headers: Mapping[str, str], body: bytes) -> None:
             shop.require_open()
             log.warning("charge %s is for order %s, which is not known here", charge.id, charge.order)
     judged = judge(shop, [charge for charge in charges if charge.order in known])
-    try:
-        shop.ledger.append_all(judged.records)
-    except LedgerDown as fault:
-        raise Recovering from fault
+    _record(shop, judged.records)
     if judged.open:
         raise PaymentDown
     shop.notices.keep(notice.id)
+
+
+def _record(shop: Shop, paid: list[Paid]) -> None:
+    """Record charges, and see that they count.
+
+    What comes into a ledger between a cut and its mending counts for nothing, and nobody else would ask the provider
+    about an order that was paid before.
+    """
+    if not paid:
+        return
+    try:
+        last = shop.ledger.append_all(paid)[-1]
+    except LedgerDown as fault:
+        raise Recovering from fault
+    shop.positions.wait(last.topic, last.partition, last.offset, APPLY_TIMEOUT)
+    orders = {order.id: order for order in shop.orders.some([record.order for record in paid])}
+    if any(record.order not in orders or not _is_known(record.charge, orders[record.order]) for record in paid):
+        raise Recovering

@@ -87,6 +87,8 @@ def _orders_again(shop: Shop, sales: Iterable[Sale], epoch: str) -> list[records
     again: list[records.Record] = []
     for sale, orders in shop.orders.all_of({sale.id for sale in sales}).items():
         for order, fields in orders:
+            if "state" not in fields:  # a charge came, and the order wasn't known yet
+                continue
             state = OrderState(fields["state"])
             if state in PLACING and "units" in fields:
                 continue

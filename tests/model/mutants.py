@@ -1,8 +1,15 @@
 """The scripts with one safeguard taken out: `test_scripts.py` shows that the machine misses each of them."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+from storefront.domain.records import (
+    LoggedOut,
+    LoggedOutEverywhere,
+    Record,
+    Registered,
+)
 from storefront.stores.scripts import source
 
 
@@ -58,6 +65,11 @@ CUTS = {
         "apply_signed", "if found[1] == 'reserved' or found[1] == 'releasing' then", "if false then"
     ),
     "money that came too late is due back": Cut("apply_paid", "set_return(KEYS[1], KEYS[2], ARGV[4], 'due')"),
+    "the charge that paid isn't due back when it is told again": Cut("apply_paid", "order[2] == ARGV[4] or "),
+    "a second charge doesn't take the place of the first": Cut(
+        "apply_paid", "'HSETNX', KEYS[2], 'charge'", "'HSET', KEYS[2], 'charge'"
+    ),
+    "a refund is of one charge": Cut(EVERY, "(known == charge and state or before)", "state"),
     "an opening that is repeated changes nothing": Cut(
         "apply_opened", "local no = guard(KEYS[1], ARGV[1], ARGV[2])", "local no = 'missing'", first_run=9
     ),
@@ -80,6 +92,58 @@ CUTS = {
     ),
 }
 """What the script does → its text that does it."""
+
+CUTS_OF_ACCOUNTS = {
+    "the accounts' position is written with the effects": CUTS["the position is written with the effects"],
+    "a claim is looked at by the sweep": Cut("claim_account", "redis.call('ZADD', KEYS[3], now + ARGV[3], ARGV[1])"),
+    "a registration that was withdrawn makes no account": Cut(
+        "apply_registered", "redis.call('HEXISTS', KEYS[4], ARGV[5]) == 1", "false"
+    ),
+    "a registration of an epoch that is over is refused": Cut("apply_registered", "ARGV[6] ~= ARGV[3]", "false"),
+    "a name is its first registration's": Cut("apply_registered", "if active then", "if false then"),
+    "whoever is deleted may never be an account again": Cut(
+        "apply_account", "redis.call('HSET', KEYS[4], ARGV[4], 'deleted ' .. ARGV[3])"
+    ),
+    "a registration leaves nothing of the claim, or of who had the name": Cut(
+        "apply_registered", "redis.call('DEL', KEYS[1])\n  redis.call('HSET'", "redis.call('HSET'"
+    ),
+    "a login ends for the account that it is of": Cut("apply_logged_out", "account[1] == ARGV[3] and ", first_run=3),
+    "an ended login stays so when another ends": Cut("apply_logged_out", "ended[#ended + 1] = login .. ' ' .. ends"),
+    "a login that has run out is forgotten": Cut("apply_logged_out", " and tonumber(ends) > tonumber(ARGV[4])"),
+    "an era ends every login of those before it": Cut(
+        "apply_logged_out", "redis.call('HSET', KEYS[1], 'era', ARGV[5])"
+    ),
+    "whoever remembers tokens hears of a login that ended": Cut(
+        "apply_logged_out", "redis.call('XADD'", "tostring('XADD'"
+    ),
+    "a mending forgets the accounts before it tells them anew": Cut(
+        "apply_mending", "for key = 2, #KEYS do redis.call('DEL', KEYS[key]) end"
+    ),
+}
+"""The same, of accounts."""
+
+
+@dataclass(frozen=True)
+class Silence:
+    """What a mending leaves out: records of a kind, or only some of their fields."""
+
+    kind: type[Record]
+    blank: dict[str, Any] | None = None
+    first_run: int = 0
+
+    def __call__(self, record: Record) -> Record | None:
+        """What is sent in place of a record."""
+        if not isinstance(record, self.kind):
+            return record
+        return replace(record, **self.blank) if self.blank else None
+
+
+SILENCES = {
+    "until when somebody is on probation": Silence(Registered, {"probation": 0}),
+    "the era": Silence(LoggedOutEverywhere),
+    "logins that ended": Silence(LoggedOut),
+}
+"""What a mending that left it out would lose."""
 
 
 CONFIRMED_IN_ITS_EPOCH = Cut("confirm", " and epoch_in_force() == ARGV[1]")

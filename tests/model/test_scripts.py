@@ -9,6 +9,7 @@ A failure prints the shortest way to it that Hypothesis finds.
 
 import os
 from collections.abc import Iterator
+from typing import TypeVar, cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -17,6 +18,7 @@ from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
 from redis import Redis
 
+from storefront.domain.records import AccountRecord
 from storefront.local import embedded
 from storefront.local.process import Process
 from storefront.local.shop import LocalShop
@@ -25,10 +27,13 @@ from storefront.stores.memory import Memory
 from tests.conftest import eventually
 
 from .environment import Ground
-from .machine import PRODUCTS, SHOPPERS, Broken, ShopMachine
-from .mutants import CONFIRMED_IN_ITS_EPOCH, CUTS, without
+from .machine import PRODUCTS, SHOPPERS, ShopMachine
+from .mutants import CONFIRMED_IN_ITS_EPOCH, CUTS, CUTS_OF_ACCOUNTS, SILENCES, without
+from .people import PeopleMachine
+from .stage import Broken, Stage
 
-FIRST, _, END = os.environ.get("MACHINE_RUNS", "0:6").partition(":")
+FIRST, _, END = os.environ.get("MACHINE_RUNS", "0:4").partition(":")
+Machine = TypeVar("Machine", bound=Stage)
 MOST_RUNS = 5
 """Runs within which the machine must find what is wrong, where something is."""
 
@@ -61,20 +66,33 @@ def seeds_mean_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[
     providers.CONSTANTS_CACHE.cache.clear()
 
 
-def machine_on(ground: Ground) -> type[ShopMachine]:
-    return type("Machine", (ShopMachine,), {"ground": ground})
+def machine_on(ground: Ground, kind: type[Machine]) -> type[Machine]:
+    return cast("type[Machine]", type("Machine", (kind,), {"ground": ground}))
 
 
-@pytest.mark.parametrize("number", range(int(FIRST), int(END)))
-def test_promises_are_kept_whatever_happens_when(running: LocalShop, number: int) -> None:
+def runs(first: int = int(FIRST), end: int = int(END)) -> list[tuple[type[Stage], int]]:
+    return [(kind, number) for kind in (ShopMachine, PeopleMachine) for number in range(first, end)]
+
+
+@pytest.mark.parametrize(("kind", "number"), runs())
+def test_promises_are_kept_whatever_happens_when(running: LocalShop, kind: type[Stage], number: int) -> None:
     ground = Ground(running.redis_url)
     try:
-        run_state_machine_as_test(seed(number)(machine_on(ground)), settings=LIFE)
+        run_state_machine_as_test(seed(number)(machine_on(ground, kind)), settings=LIFE)
     finally:
         ground.close()
 
 
-def fails(machine: type[ShopMachine]) -> bool:
+def is_missed(ground: Ground, kind: type[Stage], first_run: int = 0) -> bool:
+    """Whether the machine finds what is wrong."""
+    machine = machine_on(ground, kind)
+    try:
+        return any(fails(seed(number)(machine)) for number in range(first_run, first_run + MOST_RUNS))
+    finally:
+        ground.close()
+
+
+def fails(machine: type[Stage]) -> bool:
     try:
         run_state_machine_as_test(machine, settings=settings(LIFE, phases=[Phase.generate]))
     except Broken:
@@ -85,18 +103,26 @@ def fails(machine: type[ShopMachine]) -> bool:
 @pytest.mark.parametrize("safeguard", CUTS)
 def test_the_machine_misses_each_safeguard(running: LocalShop, safeguard: str) -> None:
     cut = CUTS[safeguard]
-    ground = Ground(running.redis_url, without(cut))
-    machine = machine_on(ground)
-    try:
-        assert any(fails(seed(number)(machine)) for number in range(cut.first_run, cut.first_run + MOST_RUNS))
-    finally:
-        ground.close()
+    assert is_missed(Ground(running.redis_url, without(cut)), ShopMachine, cut.first_run)
+
+
+@pytest.mark.parametrize("safeguard", CUTS_OF_ACCOUNTS)
+def test_the_machine_misses_each_safeguard_of_accounts(running: LocalShop, safeguard: str) -> None:
+    cut = CUTS_OF_ACCOUNTS[safeguard]
+    assert is_missed(Ground(running.redis_url, without(cut)), PeopleMachine, cut.first_run)
+
+
+@pytest.mark.parametrize("what", SILENCES)
+def test_the_machine_misses_what_a_mending_leaves_out(running: LocalShop, what: str) -> None:
+    silence = SILENCES[what]
+    kind = PeopleMachine if issubclass(silence.kind, AccountRecord) else ShopMachine
+    assert is_missed(Ground(running.redis_url, tells=silence), kind, silence.first_run)
 
 
 def yes_after_a_restart(ground: Ground) -> bool:
     """A reservation outlives a restart; its request arrives behind the new epoch's mark, which isn't applied yet."""
-    machine = machine_on(ground)()
-    machine.begin(num=1, limit=1, free=True, all_arrives=True)
+    machine = machine_on(ground, ShopMachine)()
+    machine.begin(num=1, limit=1, free=True, all_arrives=True, may_be_cut=False)
     machine.buy(SHOPPERS[0], PRODUCTS[0], "key")
     (request,) = machine.ledger.flying
     machine.memory.begin_history()
@@ -124,6 +150,44 @@ def test_the_machine_misses_the_epoch_in_confirm(running: LocalShop) -> None:
     try:
         with pytest.raises(Broken, match="was told that"):
             yes_after_a_restart(ground)
+    finally:
+        ground.close()
+
+
+def test_a_webhook_that_comes_between_a_cut_and_its_mending_is_not_taken_in(running: LocalShop) -> None:
+    ground = Ground(running.redis_url)
+    try:
+        machine = machine_on(ground, ShopMachine)()
+        machine.begin(num=1, limit=1, free=False, all_arrives=True, may_be_cut=True)
+        machine.buy(SHOPPERS[0], PRODUCTS[0], "key")
+        machine.run_to_rest()
+        (order,) = machine.bought
+        machine.pay_at(order, 0)
+        machine.run_to_rest()
+        assert not machine.untold
+        machine.lose(len(machine.ledger.lines) - 1)
+        machine.pay_at(order, 1)  # it comes into the ledger in front of the mending
+        machine.run_to_rest()
+        assert list(machine.untold) == [f"{order}.1"]
+        machine.teardown()  # the provider tells it again, and it goes back
+        assert list(ground.provider.money()[order].values()) == [False, True]
+    finally:
+        ground.close()
+
+
+def test_a_mending_forgets_a_charge_whose_order_was_not_known(running: LocalShop) -> None:
+    ground = Ground(running.redis_url)
+    try:
+        machine = machine_on(ground, ShopMachine)()
+        machine.begin(num=1, limit=1, free=False, all_arrives=True, may_be_cut=True)
+        machine.buy(SHOPPERS[0], PRODUCTS[0], "key")
+        machine.run_to_rest()
+        (order,) = machine.bought
+        machine.lose(2)  # all but the opening
+        machine.pay_at(order, 0)
+        machine.run_to_rest()
+        machine.redis.flushdb()  # a replay meets the charge without its order, and then the mending
+        machine.teardown()
     finally:
         ground.close()
 

@@ -25,6 +25,7 @@ elseif order[2] == ARGV[4] or ARGV[4] == 'free' then
   word = 'ignored'
 else
   redis.call('HSETNX', KEYS[2], 'charge', ARGV[4])
+  redis.call('HSETNX', KEYS[2], 'sale', string.match(KEYS[1], '[^:]+$')) -- by which a mending finds it
   set_return(KEYS[1], KEYS[2], ARGV[4], 'due')
   redis.call('ZADD', KEYS[3], now_ms(), ARGV[3])
   word = 'too_late'
