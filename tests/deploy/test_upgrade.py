@@ -119,7 +119,7 @@ class Crowd:
         self.seen: Counter[str] = Counter()
         self.lasted, self._began = 0.0, time.monotonic()
         self._front, self._over, self._lock = front, threading.Event(), threading.Lock()
-        self._threads = [threading.Thread(target=self._go_on, args=[self._look]) for _ in range(3)]
+        self._threads = [threading.Thread(target=self._go_on, args=[self._look]) for _ in range(2)]
         self._threads += [threading.Thread(target=self._go_on, args=[self._buys(*one)]) for one in purchases]
 
     def __enter__(self) -> Self:
@@ -135,7 +135,7 @@ class Crowd:
 
     def _go_on(self, act: Callable[[requests.Session], str]) -> None:
         client = self._front.caller("127.0.0.31")
-        while not self._over.wait(0.03):
+        while not self._over.wait(0.05):
             try:
                 found = act(client)
             except requests.RequestException as fault:
