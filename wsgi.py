@@ -8,7 +8,7 @@ import threading
 from storefront import create_app, logs
 from storefront.config import BadConfig, from_environment
 from storefront.services import warming
-from storefront.web import draining, pinning
+from storefront.web import draining, pinning, sandbox
 
 is_command = "FLASK_RUN_FROM_CLI" in os.environ
 
@@ -31,6 +31,7 @@ else:
     if shop.config.pin:
         pinning.pin()
     draining.on_sigterm(app)
+    sandbox.warn_of_no_money(shop.config)
     # What is there now stays; and what comes makes few cycles, so that looking for them can wait.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

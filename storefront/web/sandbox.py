@@ -14,6 +14,7 @@ from werkzeug.test import Client
 from wtforms import StringField
 from wtforms.validators import AnyOf, InputRequired
 
+from storefront.config import Config
 from storefront.domain.errors import NoSuchPage
 from storefront.gateways.payments import Bill
 from storefront.gateways.sandbox import FAILED, SUCCEEDED, HostedSandbox
@@ -23,6 +24,16 @@ from storefront.web.forms import ShopForm
 bp = Blueprint("sandbox", __name__)
 
 log = logging.getLogger(__name__)
+
+
+def warn_of_no_money(config: Config) -> None:
+    """Say in the log that payments move no money, where the shop isn't for loopback alone: it may be in earnest."""
+    if config.payments != "stripe" and config.secure_cookies:
+        log.warning(
+            "PAYMENTS MOVE NO MONEY: whoever presses “Pay” has paid, since STOREFRONT_PAYMENTS is %s. "
+            "For real sales set it to stripe (docs/operations.md, “Payments”)",
+            config.payments,
+        )
 
 
 class Choice(ShopForm):

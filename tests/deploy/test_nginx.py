@@ -1,148 +1,133 @@
-"""nginx in front of the shop, as deploy/nginx has it: a real one, its names, ports and folders replaced by a test's."""
+"""nginx in front of the shop, as deploy/nginx has it: whom it lets in, what it keeps, and what it says by itself."""
 
+import http.client
 import json
-import shutil
+import socket
+import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-import requests
-from requests.adapters import HTTPAdapter
 
 from storefront.domain.account import Account
 from storefront.domain.sale import Sale
 from storefront.local.embedded import LOOPBACK, free_port
-from storefront.local.process import Process
 from storefront.local.shop import LocalShop
 from storefront.services import tokens
 from storefront.shop import Shop
-from tests import certificates
+from storefront.web.faces import GUARDED, OVER_HTTPS_ALONE, POLICY
 from tests.conftest import eventually
+from tests.deploy.front import Front, needs_nginx, nginx_before
 from tests.web.test_traffic import logged
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx here (Debian: nginx-light)")
+pytestmark = needs_nginx
 
-AROUND = """
-pid {folder}/nginx.pid;
-error_log stderr warn;
-worker_processes 1;
-{user}
-events {{ worker_connections 512; }}
-http {{
-    include /etc/nginx/mime.types;
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    {shop}
-}}
-"""
 LIMIT = 6
 """Requests of one address that the web process behind nginx lets through."""
 
+OLD = "0123456789ab"
+"""A version of a file that only an earlier release had."""
+
 
 @dataclass(frozen=True)
-class Front:
-    """What runs: the address with and without TLS, and the web process behind."""
+class Behind(Front):
+    """nginx, and the one web process behind it; where another should be, nothing listens."""
 
-    secure: str
-    plain: str
-    ca: Path
     web: LocalShop
-
-    def caller(self, address: str) -> requests.Session:
-        """A client that connects from ``address``, on loopback."""
-        client = requests.Session()
-        for scheme in ("https://", "http://"):
-            client.mount(scheme, From(address))
-        client.trust_env = False  # what this machine trusts is no part of the test
-        client.verify = str(self.ca)
-        return client
-
-
-class From(HTTPAdapter):
-    """Connects from an address."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        super().__init__()
-
-    def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
-        """See ``HTTPAdapter``."""
-        super().init_poolmanager(*sizes, **options, source_address=(self._address, 0))
+    files: Path
 
 
 @pytest.fixture(scope="module")
-def front(real_shop: LocalShop, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """nginx, and a web process of the running shop that believes it."""
+def front(real_shop: LocalShop, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
+    """nginx, and a web process of the running shop that believes it and has its cookies travel over https alone."""
     folder = tmp_path_factory.mktemp("nginx")
-    env = real_shop.env | {"STOREFRONT_PROXIES": "1", "STOREFRONT_LIMIT_DEFAULT": f"{LIMIT}/hour"}
-    plain, secure = free_port(), free_port()
-    keystore = certificates.make(folder)
-    with LocalShop(folder / "web", env=env, only=("web",)) as web:
-        told = configuration(root, folder, {
-            "127.0.0.1:8000": f"{LOOPBACK}:{web.port}",
-            "listen 80;": f"listen {LOOPBACK}:{plain};",
-            "listen 443 ssl http2;": f"listen {LOOPBACK}:{secure} ssl http2;",
-            "listen [::]:80;": "",
-            "listen [::]:443 ssl http2;": "",
-            "https://$host$": f"https://$host:{secure}$",
-            "shop.example.com;": "localhost;",
-            "/etc/letsencrypt/live/shop.example.com/fullchain.pem": str(keystore),
-            "/etc/letsencrypt/live/shop.example.com/privkey.pem": str(keystore),
-            "/var/cache/nginx/shop": str(folder / "cache"),
-            "/srv/shop/current/static/": f"{root / 'static'}/",
-        })  # fmt: skip
-        nginx = Process("nginx", [str(NGINX), "-c", str(told), "-g", "daemon off;"], lambda _: answers(plain))
-        nginx.start()
-        try:
-            nginx.wait_ready()
-            yield Front(f"https://localhost:{secure}", f"http://localhost:{plain}", folder / "certificate.pem", web)
-        finally:
-            nginx.stop()
+    own = {"STOREFRONT_PROXIES": "1", "STOREFRONT_LIMIT_DEFAULT": f"{LIMIT}/hour", "STOREFRONT_INSECURE_COOKIES": "0"}
+    files = folder / "files"
+    subprocess.run([sys.executable, root / "deploy" / "keep_files.py", root / "static", files], check=True)
+    (files / OLD).mkdir()
+    (files / OLD / "style.css").write_text("/* of an earlier release */")
+    with (
+        LocalShop(folder / "web", env=real_shop.env | own, only=("web",)) as web,
+        nginx_before((web.port, free_port()), root, folder, files) as nginx,
+    ):
+        yield Behind(nginx.secure, nginx.plain, nginx.ca, web, files)
 
 
-def configuration(root: Path, folder: Path, replaced: dict[str, str]) -> Path:
-    """A file with the whole configuration: what deploy/ has, with some of it replaced, each of which must be there."""
-    text = (root / "deploy" / "nginx" / "shop.conf").read_text()
-    for old, new in replaced.items():
-        assert old in text
-        text = text.replace(old, new)
-    user = "user root;" if Path("/root").owner() == Path("~").expanduser().owner() else ""
-    told = folder / "nginx.conf"
-    told.write_text(AROUND.format(folder=folder, shop=text, user=user))
-    return told
-
-
-def answers(port: int) -> bool:
-    try:
-        return requests.get(f"http://{LOOPBACK}:{port}/", timeout=5, allow_redirects=False).status_code == 301
-    except requests.RequestException:
-        return False
-
-
-def test_plain_http_is_led_to_tls_and_files_come_from_nginx_for_a_year(front: Front, root: Path) -> None:
-    client = front.caller("127.0.0.21")
-    led = client.get(f"{front.plain}/a?b=c", allow_redirects=False)
+def test_plain_http_is_led_to_tls(front: Behind) -> None:
+    led = front.caller("127.0.0.21").get(f"{front.plain}/a?b=c", allow_redirects=False)
     assert (led.status_code, led.headers["Location"]) == (301, f"{front.secure}/a?b=c")
-    name = next(file.name for file in (root / "static").glob("*.css"))
-    kept = client.get(f"{front.secure}/static/{name}?v=abc")
-    assert kept.content == (root / "static" / name).read_bytes()
-    assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert kept.headers["Content-Encoding"] == "gzip"
-    assert kept.headers["X-Content-Type-Options"] == "nosniff"
-    assert client.get(f"{front.secure}/static/{name}").headers["Cache-Control"] == "no-cache"
-    assert client.get(f"{front.secure}/static/../storefront/config.py").status_code == 404
-    home = client.get(front.secure)
-    assert home.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
-def test_limits_count_the_real_caller_whoever_they_say_they_are(front: Front) -> None:
+def test_a_file_whose_address_names_its_content_is_kept_for_a_year_and_no_other(front: Behind, root: Path) -> None:
+    client, content = front.caller("127.0.0.21"), (root / "static" / "style.css").read_bytes()
+    page = client.get(f"{front.secure}/login").text
+    address = page.partition('rel="stylesheet" href="')[2].partition('"')[0]
+    assert address.startswith("/static/style.css?v=")
+    for version, told in ((address.partition("=")[2], content), (OLD, b"/* of an earlier release */")):
+        kept = client.get(f"{front.secure}/static/style.css?v={version}")
+        assert kept.content == told
+        assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert kept.headers["Content-Type"] == "text/css"
+    assert client.get(front.secure + address).headers["Content-Encoding"] == "gzip"
+    # what isn't kept is the shop's to answer: with what it has, for now
+    for asked in ("", "?v=", "?v=ba9876543210", "?v=none", "?v=..", f"?v=../{OLD}"):
+        other = client.get(f"{front.secure}/static/style.css{asked}")
+        assert (other.content, other.headers["Cache-Control"]) == (content, "no-cache"), asked
+    for path in ("../storefront/config.py", "none.css", f"none.css?v={OLD}", "vendor", f"%2e%2e/{OLD}/style.css"):
+        assert client.get(f"{front.secure}/static/{path}").status_code == 404
+
+
+def test_every_answer_guards_its_reader_also_where_nginx_gives_it(front: Behind, root: Path) -> None:
+    client = front.caller("127.0.0.27")
+    page = client.get(f"{front.secure}/login")
+    style = page.text.partition('rel="stylesheet" href="')[2].partition('"')[0]
+    tag = client.get(front.secure + style).headers["ETag"]
+    answers = {
+        200: page,
+        304: client.get(front.secure + style, headers={"If-None-Match": tag}),
+        403: client.get(f"{front.secure}/metrics"),
+        404: client.get(f"{front.secure}/static/none.css"),
+        413: client.post(f"{front.secure}/login", data=b"x" * (33 * 1024 * 1024)),
+    }  # fmt: skip
+    front.web.processes["web"].stop()
+    try:
+        answers[502] = client.get(f"{front.secure}/login")
+    finally:
+        front.web.processes["web"].start()
+        front.web.processes["web"].wait_ready()
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        for name, value in [OVER_HTTPS_ALONE, *GUARDED]:
+            if name not in ("Permissions-Policy", "Cross-Origin-Opener-Policy") or status == 200:  # pages' alone
+                assert answer.raw.headers.getlist(name) == [value], (status, name)
+        assert answer.raw.headers.getlist("Content-Security-Policy") == [POLICY % ("", "")], status
+        assert len(answer.headers["X-Request-ID"]) == 32
+
+
+def test_who_asks_for_another_name_is_told_nothing(front: Behind) -> None:
+    plain, secure = urlsplit(front.plain).port, urlsplit(front.secure).port
+    assert plain
+    assert secure
+    trusting = ssl.create_default_context(cafile=str(front.ca))
+    for host in ("evil.example", LOOPBACK, "localhost.evil.example", ""):
+        for connection in (
+            http.client.HTTPConnection(LOOPBACK, plain),
+            http.client.HTTPSConnection("localhost", secure, context=trusting),
+        ):
+            connection.request("GET", "/", headers={"Host": host} if host else {})
+            if host:
+                with pytest.raises(http.client.RemoteDisconnected):
+                    connection.getresponse()
+            connection.close()
+    with socket.create_connection((LOOPBACK, secure)) as bare, pytest.raises(ssl.SSLError, match="unrecognized"):
+        ssl._create_unverified_context().wrap_socket(bare, server_hostname="evil.example")
+
+
+def test_limits_count_the_real_caller_whoever_they_say_they_are(front: Behind) -> None:
     def asks(address: str) -> list[int]:
         client = front.caller(address)
         return [
@@ -155,7 +140,7 @@ def test_limits_count_the_real_caller_whoever_they_say_they_are(front: Front) ->
 
 
 def test_a_request_id_is_nginxs_own_and_stands_in_the_log(
-    front: Front, shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale], real_shop: LocalShop
+    front: Behind, shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale], real_shop: LocalShop
 ) -> None:
     client, sale, buyer = front.caller("127.0.0.24"), a_sale(), somebody()
     token = tokens.issue(buyer, shop.config.secret, 60)
@@ -173,7 +158,7 @@ def test_a_request_id_is_nginxs_own_and_stands_in_the_log(
 
 
 def test_how_a_sale_stands_is_asked_for_once_a_second_however_many_watch(
-    front: Front, shop: Shop, a_sale: Callable[..., Sale]
+    front: Behind, shop: Shop, a_sale: Callable[..., Sale]
 ) -> None:
     sale, client = a_sale(), front.caller("127.0.0.25")
     route = ("GET", "/sales/<sale_id>/status")
@@ -190,14 +175,23 @@ def test_how_a_sale_stands_is_asked_for_once_a_second_however_many_watch(
     eventually(lambda: asked() > before)
     assert asked() - before <= seconds + 3
     assert all(len(answer.headers["X-Request-ID"]) == 32 for answer in answers)
+    assert all(len(answer.raw.headers.getlist("Content-Security-Policy")) == 1 for answer in answers)  # kept ones, too
 
 
-def test_what_is_too_large_is_refused_and_figures_are_for_the_inside(front: Front) -> None:
-    client = front.caller("127.0.0.26")
-    assert client.post(f"{front.secure}/login", data=b"x" * (9 * 1024 * 1024 + 1)).status_code == 413
-    refused = client.post(f"{front.secure}/login", data=b"x" * 100_000, headers={"Content-Type": "application/json"})
+@pytest.mark.parametrize("size", [100_000, 9 * 1024 * 1024 + 1, 20 * 1024 * 1024])
+def test_what_is_too_large_the_shop_refuses_in_the_callers_language(front: Behind, size: int) -> None:
+    client = front.caller(f"127.0.1.{len(str(size))}")
+    refused = client.post(f"{front.secure}/login", data=b"x" * size, headers={"Content-Type": "application/json"})
     assert refused.status_code == 413
     assert json.loads(refused.text)["code"] == "too_large"
+    spoken = {"Content-Type": "application/x-www-form-urlencoded", "Accept-Language": "zh"}
+    page = client.post(f"{front.secure}/login", data=b"x" * size, headers=spoken)
+    assert page.status_code == 413
+    assert "请求太大" in page.text
+
+
+def test_figures_are_for_the_inside(front: Behind) -> None:
+    client = front.caller("127.0.0.26")
     for path in ("/metrics", "/readyz"):
         assert client.get(front.secure + path).status_code == 403
         assert front.caller("127.0.0.1").get(front.secure + path).status_code == 200

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from storefront.config import BadConfig, from_environment
+from storefront.config import BadConfig, Config, from_environment
 from storefront.domain.account import Account
 from storefront.domain.order import Order
 from storefront.domain.sale import Sale
@@ -18,6 +19,7 @@ from storefront.gateways.sandbox import CHARGES, FAILED, REFUNDS, SUCCEEDED, San
 from storefront.local.shop import LocalShop
 from storefront.services import buying, paying
 from storefront.shop import Shop
+from storefront.web.sandbox import warn_of_no_money
 from tests.conftest import STRIPE, charged, eventually
 from tests.faces import FACES, Face, Person, Program
 
@@ -246,3 +248,20 @@ def test_a_wrong_setting_of_payments_is_named_and_no_secret_told(
     monkeypatch.setenv("STOREFRONT_PAYMENT_WINDOW", "3600")
     monkeypatch.setenv("STOREFRONT_STRIPE_API", "")
     assert from_environment().payments == "stripe"
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_said"),
+    [
+        ({}, True),
+        ({"payments": "sandbox-hosted"}, True),
+        ({"secure_cookies": False}, False),  # on loopback
+        (STRIPE, False),
+    ],
+)
+def test_a_shop_for_others_than_this_machine_says_loudly_that_it_takes_no_money(
+    config: Config, caplog: pytest.LogCaptureFixture, changes: dict[str, Any], is_said: bool
+) -> None:
+    warn_of_no_money(replace(config, **{"secure_cookies": True, **changes}))
+    assert [line.levelname for line in caplog.records] == (["WARNING"] if is_said else [])
+    assert ("PAYMENTS MOVE NO MONEY" in caplog.text) == is_said
