@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+import pytest
 import requests
 
 from storefront.domain.account import Account
@@ -31,6 +32,9 @@ from tests.deploy.test_settings import environment_lines
 pytestmark = needs_nginx
 
 PARTS = ("storefront", "templates", "static", "deploy", "wsgi.py", "worker.py")
+LOOKING, BUYING = 5, 4
+"""Callers: enough of them that one is always being answered."""
+
 STYLE = re.compile(r'rel="stylesheet" href="(/static/style\.css\?v=\w+)"')
 
 
@@ -119,7 +123,7 @@ class Crowd:
         self.seen: Counter[str] = Counter()
         self.lasted, self._began = 0.0, time.monotonic()
         self._front, self._over, self._lock = front, threading.Event(), threading.Lock()
-        self._threads = [threading.Thread(target=self._go_on, args=[self._look]) for _ in range(2)]
+        self._threads = [threading.Thread(target=self._go_on, args=[self._look]) for _ in range(LOOKING)]
         self._threads += [threading.Thread(target=self._go_on, args=[self._buys(*one)]) for one in purchases]
 
     def __enter__(self) -> Self:
@@ -135,7 +139,7 @@ class Crowd:
 
     def _go_on(self, act: Callable[[requests.Session], str]) -> None:
         client = self._front.caller("127.0.0.31")
-        while not self._over.wait(0.05):
+        while not self._over.is_set():
             try:
                 found = act(client)
             except requests.RequestException as fault:
@@ -163,13 +167,14 @@ class Crowd:
         return buy
 
 
+@pytest.mark.timeout(240)  # a quarter of a minute alone; it starts eight web processes, beside whatever else is tested
 def test_an_upgrade_loses_no_request_and_leaves_nothing_of_the_old_release(
     real_shop: LocalShop, shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale], root: Path,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     files, sale = tmp_path / "files", a_sale(num=100_000, limit=100_000)
     own = {"STOREFRONT_PROXIES": "1", "STOREFRONT_PIN": "0", "STOREFRONT_INSECURE_COOKIES": "0"}
-    tokens_of = [tokens.issue(somebody(), shop.config.secret, 600) for _ in range(2)]
+    tokens_of = [tokens.issue(somebody(), shop.config.secret, 600) for _ in range(BUYING)]
     file = root / "deploy" / "systemd" / "shop-web@.service"
     first = release(root, tmp_path, 1)
     current = switched(first, files)
