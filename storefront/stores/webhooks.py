@@ -189,7 +189,7 @@ class Webhooks:
     def take(self, merchant: str) -> Taken | None:
         """What a merchant is to be told of now, or None. It is put off to its next attempt at once."""
         script_keys = [keys.webhooks_due(merchant), keys.webhooks_tried(merchant), keys.webhooks_noted(merchant)]
-        waits = [round(wait * random.uniform(1, 1 + SPREAD)) for wait in self._tries]  # noqa: S311 - no secret
+        waits = [round(wait * random.uniform(1, 1 + SPREAD)) for wait in self._tries]  # noqa: S311 # nosec B311 - no secret
         found: list[Any] = self._memory.scripts.run("take_event", script_keys, waits)
         if not found:
             return None

@@ -4,6 +4,7 @@ An account's records stand in a partition of their own and no script of an order
 of their own: what the two have in common is the stage.
 """
 
+from contextlib import nullcontext
 from functools import partial
 
 from hypothesis import strategies as st
@@ -71,7 +72,8 @@ class PeopleMachine(Stage):
         """Somebody registers."""
         name, crowded = self.draw(st.tuples(st.sampled_from(NAMES), st.booleans()), label="name, crowded")
         profile = Profile(name, 30, "", "")
-        self.start("register", partial(accounts.register, self.shop, profile, "password", crowded=crowded))
+        crowd = nullcontext(enter_result=crowded)
+        self.start("register", partial(accounts.register, self.shop, profile, "password", crowd=crowd))
 
     def log_in(self) -> None:
         """Somebody begins a session; a few run out at once."""
