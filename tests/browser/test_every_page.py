@@ -38,7 +38,7 @@ NAMES = {
     "IP", "db", "https", "example", "com", "product", "jpg", "me", "png", "Sundries",
     "JavaScript", "JSON", "HTML", "Accept", "application", "json", "Authorization", "Bearer", "Language", "Retry",
     "After", "token", "Error", "Unix", "RFC", "ISO", "JWT", "ETag", "ALTCHA", "iCalendar", "Prometheus", "null",
-    "expired", "start", "Idempotency", "Key", "ASCII",
+    "expired", "start", "Idempotency", "Key", "ASCII", "IPv", "HMAC", "SHA", "base",
 }  # fmt: skip
 """Latin words that Chinese readers meet, too."""
 
