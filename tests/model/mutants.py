@@ -47,7 +47,7 @@ CUTS = {
     "an offer is made only in the epoch that is signed": Cut("offer", "sale[1] ~= epoch or "),
     "whoever gets an order waits no more": Cut("apply_requested", "leave_waitlist(KEYS[1], KEYS[5], KEYS[6], ARGV[5])"),
     "confirm says yes only to what stands": Cut("confirm", "return 'gone'", "return 'standing'"),
-    "the sweep marks what it releases": Cut("due", "redis.call('HSET', key, 'state', 'releasing')", first_run=14),
+    "the sweep marks what it releases": Cut("due", "redis.call('HSET', key, 'state', 'releasing')", first_run=6),
     "a release of an unknown order leaves a tombstone": Cut(
         "apply_freed", "redis.call('HSET', KEYS[3], 'state', why, 'sale', string.match(KEYS[1], '[^:]+$'))"
     ),
@@ -71,10 +71,10 @@ CUTS = {
     ),
     "a refund is of one charge": Cut(EVERY, "(known == charge and state or before)", "state"),
     "an opening that is repeated changes nothing": Cut(
-        "apply_opened", "local no = guard(KEYS[1], ARGV[1], ARGV[2])", "local no = 'missing'", first_run=9
+        "apply_opened", "local no = guard(KEYS[1], ARGV[1], ARGV[2])", "local no = 'missing'", first_run=22
     ),
     "a change of an epoch that is over is refused": Cut("apply_change", "ARGV[3] ~= ARGV[4]", "false"),
-    "a change is made once": Cut("apply_change", " or redis.call('HEXISTS', KEYS[2], ARGV[5]) == 1"),
+    "a change is made once": Cut("apply_change", " or redis.call('HEXISTS', KEYS[2], ARGV[5]) == 1", first_run=14),
     "a withdrawal takes its units first": Cut("withdraw", "move(KEYS[1], 'stock', 'reserved', ARGV[2])"),
     "a withdrawal of an epoch that is over is refused": Cut(
         "apply_withdrew", "ARGV[3] ~= ARGV[4]", "false", first_run=4
@@ -88,7 +88,7 @@ CUTS = {
         "apply_opened", "if running and at < ARGV[6] * 1000 then", "if false then"
     ),
     "a sale that was refused stays refused": Cut(
-        "apply_opened", "if redis.call('EXISTS', KEYS[4]) == 1 then return 'name_taken' end", first_run=10
+        "apply_opened", "if redis.call('EXISTS', KEYS[4]) == 1 then return 'name_taken' end", first_run=22
     ),
 }
 """What the script does → its text that does it."""
