@@ -73,6 +73,9 @@ over it. Nothing is said of subdomains, which need not be the shop's."""
 DRAINED = 1024 * 1024
 """Bytes of a body that is too long which are read all the same."""
 
+TAKEN_IN = 32 * 1024 * 1024
+"""Bytes of a body that a proxy in front takes in whole (``client_max_body_size`` of deploy/nginx/shop.conf)."""
+
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 FORM_ONLY = frozenset({"csrf_token", "next", "once"})
 """What a form may carry besides its fields; ``once`` makes pressing a button twice harmless."""
@@ -380,9 +383,18 @@ def _refuse_http(fault: HTTPException) -> Any:
         return fault
     if isinstance(fault, NotFound):
         return refuse(errors.NoSuchPage())
+    if isinstance(fault, RequestEntityTooLarge) and shop().config.proxies:
+        _drain()
     code, sentence = HTTP_FAULTS.get(type(fault), ("malformed", N_("The request is not understood.")))
     headers = {name: value for name, value in fault.get_headers() if name == "Allow"}
     return refuse(_Fault(code, sentence), fault.code, headers)
+
+
+def _drain() -> None:
+    """Read what a proxy has taken in of a body: it knows no answer but 502 if it can't send all of it."""
+    left = min(request.content_length or 0, TAKEN_IN)
+    while left > 0 and (piece := request.environ["wsgi.input"].read(min(left, 65_536))):
+        left -= len(piece)
 
 
 def _refuse_fast(fault: RateLimitExceeded) -> Any:
