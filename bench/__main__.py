@@ -15,7 +15,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from bench import report, scenarios, verdict
+from bench import browser, report, scenarios, verdict
 from bench.book import Book, machine
 from bench.growth import growth
 from bench.load import CannotMeasure, require_wrk
@@ -30,6 +30,7 @@ ON_ONE_STAGE: dict[str, Callable[[Scene], list[Row]]] = {
     "crowd": scenarios.crowd,
     "accepted": scenarios.accepted,
     "page": scenarios.page,
+    "paint": browser.paint,
     "login": scenarios.logging_in,
     "memory": scenarios.memory,
     "processes": scenarios.processes,

@@ -82,6 +82,18 @@ TABLES: dict[str, list[Table]] = {
         Table("CPU for each purchase", "cpu", [CONNECTIONS, *CPU]),
     ],
     "page": _speed(WHAT, OF),
+    "paint": [
+        Table(
+            "Until something is seen",
+            "painted ms",
+            [
+                WHAT,
+                Column("ms", "painted ms"),
+                Column("÷ a line of text", "painted / a line", "{:.2f}"),
+                _one("KB"),
+            ],
+        )
+    ],
     "login": _speed(CONNECTIONS, OF),
     "memory": [
         Table(

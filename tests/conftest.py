@@ -26,6 +26,7 @@ from storefront.local.embedded import free_port
 from storefront.local.shop import LocalShop
 from storefront.services import accounts, selling
 from storefront.shop import Shop
+from storefront.web.limits import limiter
 from tests.faces import FACES, Face
 
 SETTINGS = {
@@ -133,12 +134,23 @@ def shop(config: Config) -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="session")
-def app(config: Config, shop: Shop) -> Iterator[Flask]:
-    """The application in this process, on the running shop's Redis, ledger and workers."""
+def lasting_app(config: Config, shop: Shop) -> Iterator[tuple[Flask, dict[str, object]]]:
+    """The application in this process, on the running shop's Redis, ledger and workers; and what its limits know."""
     made = create_app(config)
     made.testing = False  # faults must be answered, as in production
-    yield made
+    yield made, dict(vars(limiter))
     made.extensions["shop"].close()
+
+
+@pytest.fixture
+def app(lasting_app: tuple[Flask, dict[str, object]]) -> Flask:
+    """The application in this process, on the running shop's Redis, ledger and workers.
+
+    Flask-Limiter is one per process, and counts where the application made last does: maybe a shop's that is gone.
+    """
+    made, limits = lasting_app
+    vars(limiter).update(limits)
+    return made
 
 
 @pytest.fixture

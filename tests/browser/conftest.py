@@ -1,35 +1,19 @@
 """A real browser, and people who use it."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from bench.browser import launch
 from storefront.domain.account import Account
 from storefront.local.shop import LocalShop
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-NO_BROWSER = "NO BROWSER: none of " + ", ".join(BROWSERS) + " is on the PATH, so the pages were not tested"
-QUIET = [
-    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PASSWORD = "secret123"
 LOCALES = {"en": "en-GB", "zh": "zh-CN"}
 
 Visitor = Callable[..., Page]
-
-
-def launch(playwright: Playwright) -> Browser:
-    """Start the system's Chromium. Raises FileNotFoundError if there is none."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        raise FileNotFoundError(NO_BROWSER)
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return playwright.chromium.launch(executable_path=program, args=QUIET + sandbox)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +24,7 @@ def browser() -> Iterator[Browser]:
         try:
             started = launch(playwright)
         except FileNotFoundError as fault:
-            pytest.skip(str(fault))
+            pytest.skip(f"{fault}. The pages were not tested")
         yield started
         started.close()
 

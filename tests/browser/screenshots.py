@@ -13,8 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
+from bench.browser import launch
 from storefront.local.shop import LocalShop
-from tests.browser.conftest import launch
 from tests.browser.shots import SHOTS, Look, Shot
 from tests.browser.stage import ENV, PASSWORD, Stage
 
