@@ -43,6 +43,9 @@ worker seeks after every pause: with the client's own half second, a lone purcha
 AT_ONCE = 0.5
 """Seconds within which a failure is worth another try, by a new producer."""
 
+SILENCE = 30.0
+"""Seconds without lines, where there should be some, after which the ledger counts as down."""
+
 FETCH_TIMEOUT_MS = 5000
 """Milliseconds after which a broker that doesn't answer a reader is given up for another, or for a new connection."""
 
@@ -317,6 +320,18 @@ class Reader:
                 (topic, source.partition),
                 [Line(topic, source.partition, message.offset, _understood(message)) for message in messages],
             )
+
+    def all_of(self, partition: tuple[str, int]) -> Iterator[Line]:
+        """Everything that stands in a partition now, in order. Raises LedgerDown, also after ``SILENCE``."""
+        self.assign([partition])
+        self.seek(partition, 0)
+        end, at, came = self.end(partition), 0, time.monotonic()
+        while at < end:
+            if time.monotonic() - came > SILENCE:
+                raise LedgerDown
+            for _, lines in self.poll(1.0):
+                came, at = time.monotonic(), lines[-1].offset + 1
+                yield from (line for line in lines if line.offset < end)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -7,11 +7,8 @@ from collections.abc import Callable
 from storefront.domain.errors import LedgerDown
 from storefront.domain.ids import tag_of
 from storefront.domain.replay import Replay, ReplayedSale
-from storefront.gateways.ledger import ORDERS, Line, Reader
+from storefront.gateways.ledger import ORDERS, SILENCE, Line, Reader
 from storefront.shop import Shop
-
-SILENCE = 30.0
-"""Seconds without lines, where there should be some, after which the ledger counts as down."""
 
 APPLY_TIMEOUT = 10.0
 """Seconds to wait for the order worker to apply what was read."""

@@ -6,6 +6,7 @@ so that a later replay ends in the same state. Until that is applied, all is clo
 
 import logging
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict
 
 from storefront.domain import records
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 def restore(shop: Shop, partition: Partition) -> None:
     """Append what Redis knows of a partition that was cut, and have the ledger read again.
 
+    Where a whole mending stands in it already that Redis hasn't read, nothing is appended: Redis rolled back to before
+    it, or who wrote it has died, and another one would forget what was promised behind it.
+
     May be run again after a fault, and by two workers at once: each begins a new epoch and turns the others away, and
     what those have sent and comes late is void. Raises LedgerDown, and GoBack if another was faster or Redis's history
     changed.
@@ -29,7 +33,38 @@ def restore(shop: Shop, partition: Partition) -> None:
     begun = shop.positions.begin_mending(partition.name, partition.position)
     if begun is None:
         raise GoBack
-    epoch, number = begun
+    epoch, last = begun
+    guarded: list[str | None] = [None]
+    if partition.topic != ACCOUNTS:
+        guarded = [sale for sale in shop.sales.of_partition(partition.number) if shop.sales.get(sale)]
+    if _is_mended(shop, partition, last):
+        log.warning("%s %d: the ledger was mended; reading it again", partition.topic, partition.number)
+    else:
+        _append_again(shop, partition, epoch)
+    if not shop.positions.set_back(partition.name, guarded, epoch):
+        raise GoBack
+
+
+def _is_mended(shop: Shop, partition: Partition, last: int) -> bool:
+    """Whether the ledger's last mending stands there whole, and Redis neither has read it nor knows of a later one.
+
+    A later one, numbered ``last``, may still arrive, and would forget this one.
+    """
+    number, epoch, whole = partition.position.mended, "", False
+    with closing(shop.ledger.reader()) as reader:
+        for line in reader.all_of(partition.name):
+            match line.record:
+                case records.Mending() as mending if mending.number > number:
+                    number, epoch, whole = mending.number, mending.epoch, False
+                case records.Signed(succeeds=before) if epoch and before == epoch:
+                    whole = True
+    return whole and number >= last
+
+
+def _append_again(shop: Shop, partition: Partition, epoch: str) -> None:
+    number = shop.positions.number_mending(partition.name, epoch)
+    if number is None:
+        raise GoBack
     log.error(
         "%s %d: the ledger was cut before line %d; writing again what Redis knows",
         partition.topic,
@@ -39,7 +74,6 @@ def restore(shop: Shop, partition: Partition) -> None:
     shop.memory.anomaly(f"ledger cut:{partition.topic}")
     now = shop.memory.now_ms()
     mending = records.Mending(at=now, epoch=f"mending:{epoch}", number=number)
-    guarded: list[str | None] = [None]
     if partition.topic == ACCOUNTS:
         again = _accounts_again(shop, mending.epoch, now)
     else:
@@ -49,12 +83,9 @@ def restore(shop: Shop, partition: Partition) -> None:
             + _orders_again(shop, sales, mending.epoch)
             + _waiting_again(shop, sales, now)
         )
-        guarded = [sale.id for sale in sales]
     shop.ledger.append(mending, to=partition.name)
     shop.ledger.append_all(again)
     shop.ledger.append(records.Signed(at=now, epoch=epoch, succeeds=mending.epoch), to=partition.name)
-    if not shop.positions.set_back(partition.name, guarded, epoch):
-        raise GoBack
 
 
 def _sales_again(shop: Shop, sales: Iterable[Sale], epoch: str, now: int) -> list[records.Record]:

@@ -85,7 +85,8 @@ class Positions:
     def begin_mending(self, partition: tuple[str, int], since: Position) -> tuple[str, int] | None:
         """Begin a new epoch, since the ledger no longer holds what stands in front of ``since``.
 
-        Returns the epoch and the number of the mending, or None if the position isn't that any more.
+        Returns the epoch, and the number of the last mending that somebody began to write; or None if the position
+        isn't that any more.
         """
         word, *begun = self._memory.scripts.run(
             "begin_mending",
@@ -93,6 +94,11 @@ class Positions:
             [since.epoch, since.offset, since.record, secrets.token_hex(4)],
         )
         return (begun[0], int(begun[1])) if word == "begun" else None
+
+    def number_mending(self, partition: tuple[str, int], epoch: str) -> int | None:
+        """The number of a mending that is to be written now. None under another epoch than ``epoch``."""
+        word = self._memory.scripts.run("number_mending", [keys.position(*partition)], [epoch])
+        return None if word == "another_epoch" else int(word)
 
     def set_back(self, partition: tuple[str, int], sales: list[str | None], epoch: str) -> bool:
         """Have a partition read again from its start: its ``sales``, or with None the accounts. May run twice.

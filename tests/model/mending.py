@@ -83,10 +83,8 @@ def mending(world: World, size: Size) -> Iterator[Step]:
     lost = redis.cut == LOST or taken_too or breaks_a_promise(redis, world.ledger, off)
     alive = any(mend.epoch == world.epoch for mend in world.mends)
     if lost and "look" not in off and (not alive or world.deaths):
-        began = Mend(world.epoch + ("close" not in off), max(redis.begun, redis.mended) + 1)
-        after = world._replace(
-            epoch=began.epoch, deaths=world.deaths - alive, redis=redis._replace(begun=began.number, cut=LOST)
-        )
+        began = Mend(world.epoch + ("close" not in off))
+        after = world._replace(epoch=began.epoch, deaths=world.deaths - alive, redis=redis._replace(cut=LOST))
         yield f"worker: sees the cut, begins epoch {began.epoch}", with_mends(after, (*world.mends, began))
     for mend in world.mends:
         others = tuple(other for other in world.mends if other is not mend)
@@ -96,11 +94,31 @@ def mending(world: World, size: Size) -> Iterator[Step]:
             who = "ledger: the mending's" if mend.epoch == world.epoch else "late:"
             yield f"{who} {record} arrives", with_mends(after, (*others, mend._replace(writes=tuple(rest))))
         elif mend.epoch == world.epoch and mend.writes is None:
-            wrote = mend._replace(writes=_written(world, mend, off))
-            yield "worker: writes what Redis knows", with_mends(world, (*others, wrote))
+            if "whole" not in off and _is_mended(redis, world.ledger):
+                yield "worker: finds a mending", with_mends(world, (*others, mend._replace(writes=())))
+            else:
+                number = max(redis.begun, redis.mended) + 1
+                wrote = mend._replace(number=number, writes=_written(world, mend.epoch, number, off))
+                after = world._replace(redis=redis._replace(begun=number))
+                yield f"worker: begins mending {number}, writes what Redis knows", with_mends(after, (*others, wrote))
         elif mend.epoch == world.epoch:
             again = redis._replace(cut=AGAIN, position=0)
             yield "worker: reads again from the start", world._replace(mends=others, redis=again)
+
+
+def _is_mended(redis: Redis, ledger: Ledger) -> bool:
+    """Whether the ledger's last mending stands there whole, and Redis neither has read it nor knows of one begun later.
+
+    Redis rolled back to before it, then, or who wrote it has died. To follow it by another would be to forget what was
+    promised since.
+    """
+    number, mark, whole = redis.mended, 0, False
+    for record in ledger:
+        if record.kind == "Mending" and record.number > number:
+            number, mark, whole = record.number, record.epoch, False
+        elif record.kind == "Signed" and record.succeeds == mark < 0:
+            whole = True
+    return whole and number >= redis.begun
 
 
 def breaks_a_promise(redis: Redis, ledger: Ledger, off: Off) -> bool:
@@ -118,23 +136,23 @@ def with_mends(world: World, mends: Iterable[Mend]) -> World:
     return world._replace(mends=tuple(sorted(kept, key=lambda mend: mend.number)))
 
 
-def _written(world: World, mend: Mend, off: Off) -> tuple[Record, ...]:
+def _written(world: World, epoch: int, number: int, off: Off) -> tuple[Record, ...]:
     """A Mending, Restored for every order, and a Signed. A reservation becomes an order: it may have been promised.
 
     Units that are being withdrawn are promised to nobody, and go back.
     """
     redis = world.redis
-    mark = -(mend.epoch * 10 + mend.number)
+    mark = -(epoch * 10 + number)
     known = (
         (i, "pending" if state in HELD else state)
         for i, (state, _) in enumerate(redis.orders)
         if state != "none" and not (state in HELD and kind_of(world.webs[i]))
     )
     return (
-        Record("Mending", NOBODY, mark, number=mend.number, units=redis.num),
+        Record("Mending", NOBODY, mark, number=number, units=redis.num),
         *(Record("Restored", i, mark, state=state) for i, state in known if "restore" not in off),
         *(Record("Joined", i) for i in redis.waiting if redis.orders[i].state not in HELD and "restore" not in off),
-        Record("Signed", NOBODY, mend.epoch, mark),
+        Record("Signed", NOBODY, epoch, mark),
     )
 
 

@@ -14,7 +14,35 @@ from .accounts import Registering
 from .buying import Buying
 from .explorer import Model, explore, main
 from .reductions import reduced
-from .world import CHANGED, CHANGES, MENDING, SAFEGUARDS, Order, Record, Redis, Size, applied, effects
+from .world import CHANGED, CHANGES, MENDING, SAFEGUARDS, Order, Record, Redis, Size, World, applied, effects
+
+FORGOT_THE_MENDING = (
+    "worker: sends Signed(epoch 1 after 0)",
+    "ledger: Signed(epoch 1 after 0) arrives",
+    "worker: applies Signed(epoch 1 after 0)",
+    "web: reserves 0 (Redis before is kept)",
+    "ledger: Requested(0, epoch 1) arrives",
+    "web: confirms 0, the shopper is told yes",
+    "broker: loses all from 0 on",
+    "worker: sees the cut, begins epoch 2",
+    "worker: begins mending 1, writes what Redis knows",
+    "ledger: the mending's Mending(1, as -21) arrives",
+    "ledger: the mending's Restored(0, pending, as -21) arrives",
+    "ledger: the mending's Signed(epoch 2 after -21) arrives",
+    "worker: reads again from the start",
+    "redis: rolls back to stock 1, orders none, signed 1, position 1",
+)
+
+
+class BehindAMending(Buying):
+    """What can happen once Redis rolled back to before a mending. From the very start that takes an hour."""
+
+    def start(self) -> World:
+        """See ``Model``."""
+        world = super().start()
+        for deed in FORGOT_THE_MENDING:
+            world = self.reduced(next(after for told, after in self.steps(world) if told == deed))
+        return world
 
 
 @pytest.mark.parametrize(
@@ -29,6 +57,7 @@ from .world import CHANGED, CHANGES, MENDING, SAFEGUARDS, Order, Record, Redis, 
         pytest.param(Buying(Size(1, 2, 0, waiters=1)), id="one buys, one waits"),
         pytest.param(Buying(Size(1, 2, 0, waiters=2)), id="two wait"),
         pytest.param(Buying(Size(1, 1, 0, cuts=1, slow=True)), id="the ledger cut, mended twice, a slow worker"),
+        pytest.param(BehindAMending(Size(1, 1, 1, cuts=1, deaths=2)), id="a mending that Redis forgot, mended thrice"),
         pytest.param(Buying(Size(1, 1, 1, changes=("Withdrew",))), id="one buys, a unit is withdrawn, one rollback"),
         pytest.param(Buying(Size(1, 1, 1, changes=("Restocked",))), id="one buys, a unit is added, one rollback"),
         pytest.param(Buying(Size(1, 1, 1, changes=("CalledOff",))), id="one buys, it is called off, one rollback"),
@@ -56,9 +85,12 @@ def test_without_any_one_safeguard_somebody_is_harmed(safeguard: str) -> None:
     if safeguard in CHANGING:
         kind = "Restocked" if safeguard == "once" else "Withdrew"
         size = Size(1, 1, 1, frozenset({safeguard}), twice=safeguard == "once", changes=(kind,))
+    model = BehindAMending if safeguard == "whole" else Buying
+    if safeguard == "whole":
+        size = Size(units=1, shoppers=1, rollbacks=1, cuts=1, off=frozenset({safeguard}))
     if safeguard in ("queue", "served"):
         size = Size(units=1, shoppers=2, rollbacks=0, waiters=1, off=frozenset({safeguard}))
-    found = explore(Buying(size))
+    found = explore(model(size))
     assert found.why is not None
     assert found.trace
 

@@ -22,6 +22,7 @@ from storefront.domain.records import AccountRecord
 from storefront.local import embedded
 from storefront.local.process import Process
 from storefront.local.shop import LocalShop
+from storefront.services import restoring
 from storefront.stores import keys
 from storefront.stores.memory import Memory
 from tests.conftest import eventually
@@ -135,6 +136,47 @@ def yes_after_a_restart(ground: Ground) -> bool:
     machine.promises_are_kept()
     machine.run_to_rest()
     return bool(machine.bought)
+
+
+def buy_behind_a_mending(ground: Ground) -> None:
+    """Somebody buys behind a mending. Redis rolls back to before it, and the worker that mends again dies half-way."""
+    machine = machine_on(ground, ShopMachine)()
+    machine.begin(num=2, limit=1, free=True, all_arrives=True, may_be_cut=True)
+    machine.buy(SHOPPERS[0], PRODUCTS[0], "key")
+    machine.run_to_rest()
+    known, end = len(machine.memory.kept), len(machine.ledger.lines) - 1
+    machine.lose(end)
+    machine.run_to_rest()
+    machine.buy(SHOPPERS[1], PRODUCTS[0], "key")
+    machine.run_to_rest()
+    assert len(machine.bought) == 2
+    machine.memory.roll_back(len(machine.memory.kept) - known)
+    machine.memory.begin_history()
+    machine.is_ahead = True
+    machine.look_at_epoch(0)  # goes back
+    machine.draw, machine.may_draw = lambda *_, **__: 1, True
+    machine.mend(0)  # dies behind its first record
+    machine.ledger.flying.clear()
+    machine.may_draw = False
+    machine.run_to_rest()
+
+
+def test_a_mending_that_redis_forgot_is_read_and_not_followed_by_another(running: LocalShop) -> None:
+    ground = Ground(running.redis_url)
+    try:
+        buy_behind_a_mending(ground)
+    finally:
+        ground.close()
+
+
+def test_the_machine_misses_the_look_for_a_mending(running: LocalShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restoring, "_is_mended", lambda *_: False)
+    ground = Ground(running.redis_url)
+    try:
+        with pytest.raises(Broken, match="it is unknown"):
+            buy_behind_a_mending(ground)
+    finally:
+        ground.close()
 
 
 def test_a_reservation_of_an_earlier_epoch_is_not_confirmed(running: LocalShop) -> None:

@@ -37,11 +37,12 @@ SAFEGUARDS = {
     "close": "a mending begins a new epoch: the sale is closed, and workers that read before are turned away",
     "clear": "a mending begins with a Mending, which forgets what the ledger says up to there, in Redis too",
     "number": "Mendings are numbered, and one that comes after a later one is void",
+    "whole": "a mending that stands whole in the ledger, and that Redis hasn't read, is read, not followed by another",
     "behind": "Restored counts only behind the Mending of its own mending, and before the Signed that ends it",
 }
 
 # Those that only a cut ledger needs.
-MENDING = frozenset({"promise", "look", "unread", "restore", "close", "clear", "number", "behind"})
+MENDING = frozenset({"promise", "look", "unread", "restore", "close", "clear", "number", "whole", "behind"})
 
 NOBODY = -1  # a Signed belongs to no order
 UNSIGNED = 0  # before the first Signed
@@ -388,12 +389,12 @@ class Worker(NamedTuple):
 class Mend(NamedTuple):
     """One mending: the epoch that it began (its scripts refuse under another), its number, what it has yet to write.
 
-    `writes` is None before it has looked at what Redis knows. One whose epoch is over was begun by a worker that died
-    or was turned away since; what it wrote may still arrive.
+    `writes` is None, and it has no number, before it has looked at what the ledger holds and Redis knows. One whose
+    epoch is over was begun by a worker that died or was turned away since; what it wrote may still arrive.
     """
 
     epoch: int
-    number: int
+    number: int = 0
     writes: Ledger | None = None
 
 
