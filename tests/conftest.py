@@ -222,6 +222,14 @@ def somebody(shop: Shop) -> Callable[..., Account]:
 
 
 @pytest.fixture
+def merchant(shop: Shop, somebody: Callable[..., Account]) -> Account:
+    """An account that may open sales where only merchants may."""
+    made = somebody()
+    accounts.grant_merchant(shop, made.name)
+    return replace(made, merchant=True)
+
+
+@pytest.fixture
 def a_sale(shop: Shop) -> Callable[..., Sale]:
     """Opens sales; live for an hour unless told otherwise."""
 

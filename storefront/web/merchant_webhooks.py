@@ -5,9 +5,10 @@ from typing import Any
 from flask import Blueprint, url_for
 from flask_babel import gettext
 
+from storefront.domain.account import Account
 from storefront.domain.errors import N_, AddressNotAllowed, NothingFetched
 from storefront.domain.event import Event, EventType
-from storefront.services import webhooks
+from storefront.services import selling, webhooks
 from storefront.services.webhooks import Standing
 from storefront.stores.webhooks import Attempt
 from storefront.web import show
@@ -15,7 +16,7 @@ from storefront.web.buying import checked_nothing_else
 from storefront.web.faces import InvalidForm, checked, go_back_to, reply, say, shop, submitted
 from storefront.web.forms import RedeliverForm, WebhookForm
 from storefront.web.limits import by_account, limiter
-from storefront.web.who import merchant
+from storefront.web.who import merchant, shopper
 
 bp = Blueprint("merchant_webhooks", __name__)
 
@@ -36,10 +37,16 @@ TESTS = "10/minute"
 """How many tests a merchant may send."""
 
 
+def told() -> Account:
+    """Who asks, if they are a merchant, or were one and are still told. Raises InvalidToken or OnlyMerchantsAreTold."""
+    account = shopper()
+    return account if shop().webhooks.endpoint(account.id) else merchant()
+
+
 @bp.get("/webhooks")
 def standing() -> Any:
     """Where the caller is told of their orders, and the last attempts to do so."""
-    asking = merchant()
+    asking = told()
     found = webhooks.standing(shop(), asking.id)
     form = WebhookForm(formdata=None)
     form.address.data = found.endpoint.address if found.endpoint else ""
@@ -48,14 +55,16 @@ def standing() -> Any:
 
 @bp.post("/webhooks")
 def put() -> Any:
-    """Be told at another address, or nowhere."""
-    asking = merchant()
+    """Be told at another address, or nowhere. The latter is open to who is no merchant any more."""
+    asking = told()
     context = _context(webhooks.standing(shop(), asking.id))
     form = checked(WebhookForm(submitted(WebhookForm)), "webhooks.html", **context)
-    address = form.data["address"] or ""
+    if address := form.data["address"] or "":
+        merchant()
     webhooks.set_address(shop(), asking.id, address)
     say(gettext("You are told of your orders there now.") if address else gettext("You are told of nothing any more."))
-    return _answer(asking.id)
+    then = ".standing" if selling.may_open_sales(shop(), asking) else "overseeing.sales"
+    return reply(_for_programs(webhooks.standing(shop(), asking.id)), then=url_for(then))
 
 
 @bp.post("/webhooks/secret")

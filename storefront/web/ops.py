@@ -22,7 +22,8 @@ def chosen_language() -> str:
     """The visitor's locale: what they chose, else what their browser prefers."""
     chosen = request.cookies.get(COOKIE, "")
     if chosen not in LANGUAGES:
-        wanted = (tag.replace("_", "-").partition("-")[0].lower() for tag in request.accept_languages.values())
+        tags = [tag for tag, quality in request.accept_languages if quality]  # of none it would be: not that one
+        wanted = (tag.replace("_", "-").partition("-")[0].lower() for tag in tags)
         chosen = next((language for language in wanted if language in LANGUAGES), "en")
     return LOCALES[chosen]
 

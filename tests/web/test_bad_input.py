@@ -220,6 +220,7 @@ def test_a_name_shows_something(app: Flask, name: str) -> None:
         ("de,en-US;q=0.7,zh;q=0.3", "en"),
         ("zh_Hans_CN", "zh"),
         ("fr", "en"),
+        ("zh;q=0", "en"),
         ("*", "en"),
         ("", "en"),
     ],

@@ -33,13 +33,6 @@ WHY = "交货推迟"
 
 
 @pytest.fixture
-def merchant(shop: Shop, somebody: Accounts) -> Account:
-    made = somebody()
-    accounts.grant_merchant(shop, made.name)
-    return replace(made, merchant=True)
-
-
-@pytest.fixture
 def sale(shop: Shop, merchant: Account) -> Sale:
     """A running sale of five units."""
     now = shop.memory.now_ms() // 1000

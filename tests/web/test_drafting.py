@@ -268,13 +268,6 @@ def redrawn(seed: int) -> tuple[Picture, dict[str, bytes]]:
 # Once more
 
 
-@pytest.fixture
-def merchant(shop: Shop, somebody: Callable[..., Account]) -> Account:
-    account = somebody()
-    accounts.grant_merchant(shop, account.name)
-    return account
-
-
 def test_a_sale_is_duplicated_for_a_day_ahead_with_its_picture(
     app_with: Callable[..., Flask], shop: Shop, merchant: Account
 ) -> None:

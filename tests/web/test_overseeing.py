@@ -20,13 +20,6 @@ from tests.faces import FACES, Face, Person, Program
 
 
 @pytest.fixture
-def merchant(shop: Shop, somebody: Callable[..., Account]) -> Account:
-    made = somebody()
-    accounts.grant_merchant(shop, made.name)
-    return replace(made, merchant=True)
-
-
-@pytest.fixture
 def own_sale(shop: Shop, merchant: Account, somebody: Callable[..., Account]) -> Sale:
     """A merchant's sale of nine units: one paid, one unpaid, two cancelled, both paid too late."""
     now = shop.memory.now_ms() // 1000

@@ -32,13 +32,6 @@ PLACES = ["", "/series", "/orders", "/orders.csv"]
 
 
 @pytest.fixture
-def merchant(shop: Shop, somebody: Callable[..., Account]) -> Account:
-    made = somebody()
-    accounts.grant_merchant(shop, made.name)
-    return replace(made, merchant=True)
-
-
-@pytest.fixture
 def own_sale(shop: Shop, merchant: Account) -> Sale:
     """A merchant's live sale without orders."""
     now = shop.memory.now_ms() // 1000

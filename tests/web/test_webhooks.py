@@ -47,13 +47,6 @@ def receiver(app: Flask) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def merchant(shop: Shop, somebody: Callable[..., Account]) -> Account:
-    made = somebody()
-    accounts.grant_merchant(shop, made.name)
-    return replace(made, merchant=True)
-
-
-@pytest.fixture
 def own_sale(shop: Shop, merchant: Account) -> Sale:
     now = shop.memory.now_ms() // 1000
     return selling.open_sale(shop, merchant, Terms(unique("茶壶"), 9, "x", now - 60, now + 3600, price=1000)).sale
@@ -243,6 +236,12 @@ def test_only_merchants_have_webhooks_where_only_they_open_sales(
     accounts.grant_merchant(shop, account.name)
     assert face.post("/webhooks", address).status == 200
     assert shop.webhooks.endpoint(account.id)
+    accounts.revoke_merchant(shop, account.name)  # who was one may still say: no more
+    assert face.get("/webhooks").status == 200
+    assert face.post("/webhooks", {"address": "https://other.invalid/"}).says(OnlyMerchantsAreTold)
+    assert face.post("/webhooks", {"address": ""}).status == 200
+    assert shop.webhooks.endpoint(account.id) is None
+    assert face.get("/webhooks").says(OnlyMerchantsAreTold)
 
 
 @pytest.mark.parametrize("kind", FACES)
