@@ -34,6 +34,7 @@ from storefront.web import (
     watching,
     webhooks,
     who,
+    words,
 )
 from storefront.web.openapi import views as openapi
 
@@ -76,6 +77,7 @@ def create_app(config: Config) -> Flask:
     faces.init_app(app)
     assets.init_app(app)
     ops.babel.init_app(app, locale_selector=ops.chosen_language)
+    words.init_app(app)
     app.context_processor(ops.page_language)
     for bp in (
         accounts.bp,

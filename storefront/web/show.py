@@ -7,7 +7,7 @@ import math
 import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -365,11 +365,22 @@ def order_for_merchants(order: Order) -> dict[str, Any]:
     }
 
 
+def _place_of(endpoint: str, **values: Any) -> str:
+    """``url_for`` for templates. What needs no values is the same each time: a page has a dozen such links."""
+    return url_for(endpoint, **values) if values else _lasting_place(endpoint, request.script_root)
+
+
+@cache
+def _lasting_place(endpoint: str, _root: str) -> str:
+    return url_for(endpoint)
+
+
 def init_app(app: Flask) -> None:
     """Let templates show values this way."""
     app.url_map.converters["product"] = ProductConverter
     app.url_map.merge_slashes = False
     app.jinja_env.globals.update(
+        url_for=_place_of,
         picture_of=picture_of,
         address_of=address_of,
         fault_of=sentence_of,

@@ -1,8 +1,31 @@
-"""Moments and lengths of time in words, in the caller's language."""
+"""What the shop says, in the caller's language: sentences in templates, moments and lengths of time."""
 
 from datetime import datetime
 
-from flask_babel import format_datetime, gettext, ngettext
+from flask import Flask, g
+from flask_babel import format_datetime, get_translations, gettext, ngettext
+from jinja2 import pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup
+
+
+@pass_eval_context
+def _translated(context: EvalContext, sentence: str, /, **variables: object) -> str:
+    """What ``_`` is in templates: as Jinja's own, which takes a fifth of the time that a sale's page does.
+
+    That one goes through three calls for each sentence, and Flask-Babel looks for the language again each time.
+    """
+    if "translations" not in g:
+        g.translations = get_translations()
+    said: str = g.translations.ugettext(sentence)
+    if context.autoescape:
+        said = Markup(said)  # noqa: S704 - the catalogues' own words; what is put into them is escaped
+    return said % variables if "%" in said else said
+
+
+def init_app(app: Flask) -> None:
+    """Have templates say things so. Behind Flask-Babel, which has its own way."""
+    app.jinja_env.globals["_"] = _translated
 
 
 def in_words(moment: datetime) -> str:
