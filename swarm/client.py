@@ -21,7 +21,7 @@ AGENT = "swarm"
 AT_ONCE = 64
 """Requests that one client has under way at most; a script that the shop can't keep up with sends no more."""
 
-BUTTON = re.compile(r'<form method="post" action="(?P<path>/miaosha/[^"]+)">(?P<fields>.*?)</form>', re.DOTALL)
+BUTTON = re.compile(r'<form method="post" action="(?P<path>/miaosha/[^"]+)"[^>]*>(?P<fields>.*?)</form>', re.DOTALL)
 FIELD = re.compile(r'name="([^"]+)" value="([^"]*)"')
 STATE = re.compile(r'data-sale="[^"]+" data-state="(\w+)"')
 TOO_FAST = str(TooFast.sentence).partition("%")[0]

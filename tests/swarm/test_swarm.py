@@ -30,7 +30,7 @@ def test_every_kind_races_and_every_unit_is_counted(outcome: Outcome) -> None:
     assert verdict.told(outcome, Kind.REPLAYED)["invalid_token"]
     assert verdict.told(outcome, Kind.HAMMER)["not_started"]
     people = [diary for diary in outcome.diaries if diary.kind in PEOPLE and diary.pressed]
-    assert people
+    assert {diary.kind for diary in people} == PEOPLE
     assert all(diary.waits for diary in people)
 
 
