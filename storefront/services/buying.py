@@ -209,14 +209,3 @@ def orders_of(shop: Shop, shopper: Account, state: str = "", after: str = "") ->
     if len(found) > PAGE:
         return found[:PAGE], found[PAGE - 1].id
     return found, ids[look - 1] if len(ids) > look else None
-
-
-def last_order(shop: Shop, shopper: Account, sale: str) -> Order | None:
-    """The shopper's newest order of a sale, whatever became of it, if it is among the newest of theirs."""
-    newest = shop.orders.some(shop.orders.of_shopper(shopper.id, PAGE) or [])
-    return next((order for order in newest if order.sale == sale), None)
-
-
-def orders_held(shop: Shop, shopper: Account, sale: str) -> list[Order]:
-    """The shopper's orders that hold units of a sale, the newest in front."""
-    return shop.orders.of_buyer(sale, shopper.id)[::-1]

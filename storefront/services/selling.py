@@ -15,6 +15,7 @@ from storefront.domain.errors import (
     SaleNotStored,
 )
 from storefront.domain.ids import is_sale_id, new_sale_id, repeatable_sale_id
+from storefront.domain.order import Order
 from storefront.domain.picture import given_in
 from storefront.domain.records import Opened
 from storefront.domain.sale import OVER, Look, Phase, Sale, Terms
@@ -26,6 +27,9 @@ APPLY_TIMEOUT = 5.0
 """Seconds to wait for the order worker to apply a change."""
 
 PAGE = 24
+
+LOOKED_BACK = 20
+"""Among how many of a shopper's orders, the newest, those of a sale are looked for."""
 
 LOOKED_THROUGH = 5000
 """How many sales a search looks through, those that end last: half a millisecond of Redis, ten of this process."""
@@ -97,14 +101,29 @@ def open_sale(
     return Opening(sale, over)
 
 
-def look_at(shop: Shop, product: str) -> Look:
-    """The newest sale of a product as it is now. Raises NoSuchSale."""
-    sale_id = shop.sales.id_of(product)
-    found = shop.sales.look([sale_id]) if sale_id else []
-    if not found:
+@dataclass(frozen=True)
+class Visit:
+    """A sale as somebody sees it: as it is now, and their own orders of it.
+
+    ``held`` are those that hold units, the newest in front; ``last`` is the newest, if none does and it is among the
+    last of all their orders.
+    """
+
+    look: Look
+    held: list[Order]
+    last: Order | None
+
+
+def visit(shop: Shop, product: str, shopper: Account | None = None) -> Visit:
+    """The newest sale of a product, for a shopper or for anybody. Raises NoSuchSale."""
+    look, held, newest = shop.sales.visited(product, shopper.id if shopper else "", LOOKED_BACK)
+    if look is None:
         shop.require_open()
         raise NoSuchSale
-    return found[0]
+    orders = shop.orders.some([*reversed(held)] or newest)
+    if held:
+        return Visit(look, orders, None)
+    return Visit(look, [], next((order for order in orders if order.sale == look.sale.id), None))
 
 
 def glance_at(shop: Shop, sale_id: str) -> Look:

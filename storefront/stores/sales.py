@@ -1,7 +1,8 @@
 """Sales in Redis: looked up by product, listed, and opened by the ledger."""
 
 from dataclasses import asdict
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 from storefront.domain.picture import is_elsewhere
 from storefront.domain.records import CalledOff, Extended, Opened, Reopened, line_of
@@ -124,6 +125,35 @@ class Sales:
             for sale_id, (now, word, *fields) in zip(ids, found, strict=True)
             if fields
         ]
+
+    def visited(self, product: str, shopper: str, most: int) -> tuple[Look | None, list[str], list[str]]:
+        """The newest sale of a product as it is now, and ids of a shopper's orders.
+
+        First those that hold units of it, the newest last; then their last ``most`` ones of whichever sale, the newest
+        in front. One round trip, where the product had that sale already when somebody last looked.
+        """
+        sale = self._newest.get(product)
+        while True:
+            current, newest, *rest = self._memory.scripts.with_sources(
+                partial(self._visit, product, sale, shopper, most), {"look"}
+            )
+            if current is None:
+                return None, [], []
+            if current != sale:  # it has another one by now
+                sale = self._newest[product] = current
+            else:
+                (now, word, *fields), held = rest
+                look = Look(_sale(current, dict(pairs(fields))), int(now) / 1000, word == "selling") if fields else None
+                return look, (held or "").split(), newest
+
+    def _visit(self, product: str, sale: str | None, shopper: str, most: int) -> list[Any]:
+        pipeline = self._memory.redis.pipeline(transaction=False)
+        pipeline.get(keys.product(product))
+        pipeline.zrevrange(keys.shopper_orders(shopper), 0, most - 1)
+        if sale is not None:
+            pipeline.evalsha(self._memory.scripts.sha("look"), 1, keys.sale(sale))
+            pipeline.hget(keys.buyers(sale), shopper)
+        return pipeline.execute()
 
     def count(self) -> int:
         """How many sales there are, ended ones too."""

@@ -19,7 +19,7 @@ from storefront.domain.errors import (
     UnitsLeft,
 )
 from storefront.domain.sale import OVER, Phase, Sale
-from storefront.services import buying, overseeing, selling, waiting
+from storefront.services import overseeing, selling, waiting
 from storefront.services.drafting import pattern as pattern_of
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import drafting, show
@@ -79,10 +79,10 @@ def home() -> Any:
 @bp.get("/miaosha/<product:product>")
 def sale(product: str) -> Any:
     """One sale. Whoever pressed its button in vain is sent here, and told the reason as it is now."""
-    look = selling.look_at(shop(), product)
-    found = look.sale
     asking = someone()
-    held = buying.orders_held(shop(), asking, found.id) if asking else []
+    visit = selling.visit(shop(), product, asking)
+    look, held = visit.look, visit.held
+    found = look.sale
     if "refused" in request.args and look.phase in REASONS and not held and not is_program():
         flash(sentence_of(REASONS[look.phase]()), "refusal")
     may_buy_from = found.terms.open_from(asking.seniority) if asking else 0
@@ -100,7 +100,7 @@ def sale(product: str) -> Any:
         put_back=asking is not None and found.terms.is_put_back(asking.seniority),
         work=None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking, look.now),
         offer_window=shop().config.offer_window,
-        last=buying.last_order(shop(), asking, found.id) if asking and not held else None,
+        last=visit.last,
         may_oversee=overseeing.may_oversee(shop(), asking, found),
         once=show.new_key(),
         why_cancelled=overseeing.why_called_off(shop(), found) if found.called_off else "",

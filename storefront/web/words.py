@@ -1,9 +1,11 @@
 """What the shop says, in the caller's language: sentences in templates, moments and lengths of time."""
 
 from datetime import datetime
+from functools import lru_cache
 
+from babel.dates import format_datetime
 from flask import Flask, g
-from flask_babel import format_datetime, get_translations, gettext, ngettext
+from flask_babel import get_locale, get_translations, gettext, ngettext
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
@@ -30,7 +32,12 @@ def init_app(app: Flask) -> None:
 
 def in_words(moment: datetime) -> str:
     """A moment in UTC, in the caller's way of writing dates."""
-    return str(format_datetime(moment, "medium")) + " UTC"
+    return _in_words(moment, str(get_locale()))
+
+
+@lru_cache(1000)
+def _in_words(moment: datetime, language: str) -> str:
+    return f"{format_datetime(moment, 'medium', locale=language)} UTC"
 
 
 def span_in_words(seconds: int) -> str:

@@ -157,7 +157,7 @@ def test_a_waitlist_outlives(running: LocalShop, inside: Shop, fault: str) -> No
         process.wait_ready(20)
     eventually(lambda: willing(lambda: paying.cancel(inside, buyer, bought.order)), timeout=60)
     eventually(lambda: inside.waitlist.all(sale.id) == before[1:])
-    (offered,) = eventually(lambda: buying.orders_held(inside, waiters[0], sale.id))
+    (offered,) = eventually(lambda: inside.orders.of_buyer(sale.id, waiters[0].id))
     assert eventually(lambda: inside.orders.get(offered.id).state == "pending")  # type: ignore[union-attr]
 
 
@@ -174,7 +174,7 @@ def test_an_offer_whose_request_never_got_through_is_made_again_to_the_same_shop
     assert offer.shopper == waiters[0].id  # and this sweep dies before it appends the request
     running.processes["expiry"].start()
     eventually(lambda: inside.orders.get(offer.order).state == "released")  # type: ignore[union-attr]
-    (again,) = eventually(lambda: buying.orders_held(inside, waiters[0], sale.id))
+    (again,) = eventually(lambda: inside.orders.of_buyer(sale.id, waiters[0].id))
     assert again.id != offer.order
     eventually(lambda: [shopper for shopper, _ in inside.waitlist.all(sale.id)] == [waiters[1].id])
 

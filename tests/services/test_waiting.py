@@ -17,7 +17,7 @@ def order_of(shop: Shop, sale: Sale, shopper: Account) -> Order:
     """The shopper's order, once the worker has placed it."""
 
     def look() -> Order | None:
-        return next((one for one in buying.orders_held(shop, shopper, sale.id) if one.state == "pending"), None)
+        return next((one for one in shop.orders.of_buyer(sale.id, shopper.id) if one.state == "pending"), None)
 
     found: Order | None = eventually(look)
     assert found is not None

@@ -81,7 +81,7 @@ def test_a_paused_sale_sells_nothing_and_goes_on_where_it_was(
     with pytest.raises(SalePaused):
         buying.buy(shop, somebody(), sale.product)
     assert paying.pay(shop, holder, order).order.state == "paid"
-    look = selling.look_at(shop, sale.product)
+    look = selling.visit(shop, sale.product).look
     assert (look.phase, look.sale.units.left) == ("paused", 4)
     assert desk.post(f"/dashboard/{sale.id}/pause", {"why": "again"}).status == 200  # it changes nothing
     assert desk.post(f"/dashboard/{sale.id}/resume").status == 200
@@ -140,7 +140,7 @@ def test_units_are_added_and_taken_out_but_never_below_what_is_sold(
 
 def test_a_sale_whose_units_are_all_taken_out_is_sold_out_on_every_page(desk: Face, shop: Shop, sale: Sale) -> None:
     assert desk.post(f"/dashboard/{sale.id}/restock", {"units": -5, "why": WHY}).status == 200
-    assert selling.look_at(shop, sale.product).phase == "sold_out"
+    assert selling.visit(shop, sale.product).look.phase == "sold_out"
     dashboard = f"/dashboard/{sale.id}"
     for page in (f"/?q={sale.product}", f"/miaosha/{sale.product}", dashboard, f"{dashboard}/cancel"):
         shown = desk.get(page)
@@ -253,7 +253,7 @@ def test_a_cancelled_sale_gives_all_money_back_and_its_name_free(
         refused = desk.post(f"/dashboard/{sale.id}/{action}", {"units": 1, "why": "x"} if action == "restock" else {})
         assert refused.says(SaleCancelled), action
     anew = selling.open_sale(shop, merchant, replace(sale.terms, num=1)).sale
-    assert selling.look_at(shop, sale.product).sale.id == anew.id
+    assert selling.visit(shop, sale.product).look.sale.id == anew.id
     assert not auditing.audit(shop, sale.id).findings[0].differences
 
 
