@@ -52,6 +52,8 @@ class Outcome:
     diaries: list[Diary]
     lags: dict[str, list[float]]
     cpu: dict[str, float] = field(default_factory=dict)
+    pace: float = 0.0
+    """How fast the machine was: see ``bench.cost.pace``."""
 
     def of(self, kind: Kind) -> list[Diary]:
         """The diaries of one kind."""
@@ -69,6 +71,7 @@ def race(folder: Path, scale: Scale, timing: Timing, seed: int) -> Outcome:
         cast = Cast(stage, server, scale, timing, seed)
         people, scripts, patient = cast.people(), cast.scripts(), cast.patient()
         wait([for_people.submit(crowd.ready), for_scripts.submit(crowd.ready)])
+        pace = cost.pace()
         sale = _open_sale(stage, scale, timing)
         plan = _plan(server, sale, scale)
         with cost.counted(stage.pids(server)) as spent:
@@ -79,7 +82,7 @@ def race(folder: Path, scale: Scale, timing: Timing, seed: int) -> Outcome:
             found = {name: one.result() for name, one in crowds.items()}
         if (ahead := min(one.ahead for one in found.values())) < 0:
             raise CannotMeasure(f"The crowd came {-ahead:.1f} s late: this machine is too busy. Try again.")
-        return _outcome(stage, sale, cast, timing, found, spent.cpu)
+        return replace(_outcome(stage, sale, cast, timing, found, spent.cpu), pace=pace)
 
 
 def _process() -> ProcessPoolExecutor:
