@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 
 from storefront.domain import errors, text
 from storefront.domain.account import Login
+from storefront.domain.address import caller_of
 from storefront.domain.ban import Ban
 from storefront.domain.errors import AllHeld, Refused, SalePaused, SoldOut
 from storefront.domain.ids import repeatable_order_id
@@ -79,6 +80,10 @@ class Asker(NamedTuple):
         return self.claims is not None
 
 
+NOBODY = Asker("", "", "", Login())
+"""A program whose one token is expired, foreign, unsigned or not a token at all."""
+
+
 class Answer(NamedTuple):
     """A ready-made answer."""
 
@@ -96,6 +101,7 @@ class Gate:
         self._shop = shop
         self.tally = app.extensions["tally"] = Tally(shop, police.refused)
         self._claims: dict[bytes, tokens.Claims] = {}
+        self._worthless: dict[bytes, bool] = {}
         self._forms: dict[bytes, tuple[Asker | None, float]] = {}
         self._refusals: dict[tuple[type[Refused] | Ban, str], Answer] = {}
         self._way_back = lru_cache(ANSWERS)(self._make_way_back)
@@ -126,6 +132,8 @@ class Gate:
         asker, gone = self._asker(environ), self._shop.snapshots.gone()
         if product is None or asker is None or gone is None or asker.account in gone:
             return None
+        if asker is NOBODY:
+            return self._no_good(environ)
         if self._shop.snapshots.has_ended(asker.account, asker.login):
             return None
         if ban := self._shop.snapshots.known_ban_on(asker.account):
@@ -157,6 +165,16 @@ class Gate:
         self._note(snapshot, refusal)
         answer = self._refusal(refusal, language) if asker.is_program else self._way_back(product)
         return _with(answer, verdict.fields)
+
+    def _no_good(self, environ: "WSGIEnvironment") -> Answer | None:
+        """What a program is told whose token is worthless: a flood of these needs no account, so it must be cheap."""
+        address, language = environ.get("REMOTE_ADDR") or "", environ.get("HTTP_ACCEPT_LANGUAGE", "")
+        if self._shop.snapshots.ban_on("", caller_of(address)):
+            return None
+        verdict = self.tally.count("", "", address)
+        if verdict.wait:
+            return self._too_fast(verdict, language)
+        return _with(self._refusal(errors.InvalidToken, language), verdict.fields)
 
     def _too_fast(self, verdict: Verdict, language: str) -> Answer:
         """What a program is told that may ask again after a while."""
@@ -200,30 +218,40 @@ class Gate:
         known = self._claims.get(known_by)
         try:
             key = repeating.read_key(environ.get("HTTP_IDEMPOTENCY_KEY"))
-            claims = known or self._read_claims(authorization, body)
+            claims = known or self._read_claims(known_by, authorization, body)
         except Refused:
             return None
-        if known is None and b'"proof"' not in body:  # no two of these are the same
-            _remember(self._claims, tokens.REMEMBERED, known_by, claims)
-        if time.time() >= claims.expires:
-            return None
+        if claims is None or time.time() >= claims.expires:
+            return None if key else NOBODY
         return Asker(claims.id, claims.name, key, claims.login, claims)
 
-    def _read_claims(self, authorization: str, body: bytes) -> tokens.Claims:
-        """What the one token of a request claims that holds at most a proof besides. Raises a refusal where it doesn't.
+    def _read_claims(self, known_by: bytes, authorization: str, body: bytes) -> tokens.Claims | None:
+        """What the one token of a request claims that holds at most a proof besides; None if that token is worthless.
 
-        What a proof is worth is for Flask to say: where there is nothing to sell, that changes nothing.
+        Raises a refusal where there isn't exactly that. What a proof is worth is for Flask to say: where there is
+        nothing to sell, that changes nothing.
 
         It is remembered by the request's very bytes, so that who asks again and again costs next to nothing.
         """
+        if known_by in self._worthless:
+            return None
         scheme, _, bearer = authorization.partition(" ")
         given = {bearer.strip()} if scheme.lower() == "bearer" else set()
         fields = faces.read_json(body) if body else {}
         given |= {token for name, token in fields.items() if name == "token" and isinstance(token, str)}
         surplus = fields.keys() - {"token", "proof"}
-        if surplus or len(given) != 1 or not all(isinstance(one, str) for one in fields.values()):
+        if surplus or len(given) != 1 or not all(given) or not all(isinstance(one, str) for one in fields.values()):
             raise errors.InvalidToken
-        return tokens.read(given.pop(), self._shop.config.secrets)
+        lasts = b'"proof"' not in body  # of requests with one, no two are the same
+        try:
+            claims = tokens.read(given.pop(), self._shop.config.secrets)
+        except errors.InvalidToken:
+            if lasts:
+                _remember(self._worthless, tokens.REMEMBERED, known_by, value=True)
+            return None
+        if lasts:
+            _remember(self._claims, tokens.REMEMBERED, known_by, claims)
+        return claims
 
     def _sender(self, environ: "WSGIEnvironment", body: bytes) -> Asker | None:
         """Who sends a form. Flask judges it, once; the same form sent again within a minute is known."""

@@ -73,6 +73,7 @@ class _Counts:
         self.limit, self.kind = limit, kind
         self.amount, self.seconds = limit.amount, limit.get_expiry()
         self.policy = f'"{kind}-{self.seconds}s"'
+        self.field = policy_field([(kind, limit)])
         self.slack = limit.amount // PART
         self._young: dict[str, _Count] = {}
         self._old: dict[str, _Count] = {}
@@ -96,7 +97,6 @@ class Tally:
         by_account = [_Counts(limit, ACCOUNT) for limit in parse_many(config.limit_buy_account)]
         by_address = [_Counts(limit, ADDRESS) for limit in parse_many(config.limit_buy_address)]
         self._counts = sorted(by_address + by_account, key=lambda one: one.limit)  # as Flask-Limiter asks them
-        self._policy = ("RateLimit-Policy", policy_field((one.kind, one.limit) for one in self._counts))
         self._allowed, self._refusing = shop.allowed, refusing
         self._untold: dict[str, tuple[str, _Counts, _Count]] = {}
         self._telling = threading.Lock()
@@ -106,6 +106,7 @@ class Tally:
     def count(self, account: str, name: str, address: str, *, at_once: bool = False, sale: str = "") -> Verdict:
         """Count one request, to buy of ``sale``, at each limit, up to the first that is over.
 
+        Without an ``account`` it counts for its address alone.
         ``at_once`` what is worth telling is told before the answer.
         """
         now = time.monotonic()
@@ -118,6 +119,8 @@ class Tally:
         is_worth = False
         for counts in self._counts:
             if counts.kind == ACCOUNT:
+                if not account:
+                    continue
                 who = account
             elif address in self._allowed:
                 continue
@@ -145,11 +148,14 @@ class Tally:
         return Verdict(max(_seconds_until(count.ends, now) for _, _, count in over), self._fields(counted, now))
 
     def _fields(self, counted: list[tuple[str, _Counts, _Count]], now: float) -> list[tuple[str, str]]:
+        if not counted:
+            return []
+        policy = ", ".join([counts.field for _, counts, _ in counted])
         told = ""
         for _, counts, count in counted:
             left = counts.amount - count.told - count.untold
             told += f"{', ' if told else ''}{counts.policy};r={max(0, left)};t={-int((now - count.ends) // 1)}"
-        return [self._policy, ("RateLimit", told)]
+        return [("RateLimit-Policy", policy), ("RateLimit", told)]
 
     def part_used(self, account: str, address: str) -> float:
         """The largest part of a limit that either has used, as far as this process knows; above 1 is over."""

@@ -15,7 +15,7 @@ from storefront.config import Config
 from storefront.domain.account import Account
 from storefront.domain.errors import UnitsLeft
 from storefront.domain.sale import Sale
-from storefront.services import accounts, buying, changing, paying, tokens, waiting
+from storefront.services import accounts, banning, buying, changing, paying, tokens, waiting
 from storefront.services.changing import Said
 from storefront.shop import Shop
 from storefront.stores import keys, snapshots
@@ -147,15 +147,12 @@ def test_people_are_led_to_the_sales_page_which_says_why(
 def test_what_is_not_sure_goes_through(
     sides: Sides, shop: Shop, closed: Sale, token: str, somebody: Callable[..., Account]
 ) -> None:
-    secret = sides.gated.config["SECRET_KEY"]
-    stranger, late = somebody(), somebody()
+    late = somebody()
     for call in (
         as_json(),
         as_json(token=""),
-        as_json(token="nonsense"),
         as_json(token=7),
-        as_json(token=tokens.issue(stranger, "another secret of thirty-two letters", 60)),
-        as_json(token=tokens.issue(stranger, secret, -1)),
+        as_json(token="nonsense") | {"headers": {"Idempotency-Key": "key"}},
         as_json(token=token, more=1),
         as_json(token=token) | {"headers": {"Authorization": "Bearer other"}},
         as_json(token=token) | {"headers": {"Cookie": "language=zh"}},
@@ -180,6 +177,46 @@ def test_what_is_not_sure_goes_through(
     sides.ask(closed, surely=False, **sent)
     sent = form(sides.plain, somebody(), surprise="1")
     sides.ask(closed, surely=False, **sent)
+
+
+@pytest.fixture(params=["nonsense", "foreign", "expired", "expires"])
+def worthless(request: pytest.FixtureRequest, config: Config, somebody: Callable[..., Account]) -> str:
+    """A token that is good for nothing, or soon will be."""
+    if request.param == "nonsense":
+        return "nonsense"
+    signs = "another secret of thirty-two letters" if request.param == "foreign" else config.secret
+    return tokens.issue(somebody(), signs, {"expired": -1, "expires": 2}.get(request.param, 60))
+
+
+def test_who_shows_a_worthless_token_is_told_so(
+    sides: Sides, closed: Sale, a_sale: Callable[..., Sale], worthless: str
+) -> None:
+    bearer = {"headers": {"Authorization": f"Bearer {worthless}"}}
+    here = {"environ_base": {"REMOTE_ADDR": "192.0.2.77"}}
+    client, address = sides.gated.test_client(use_cookies=False), f"/miaosha/{quote(closed.product, safe='')}"
+    eventually(lambda: client.post(address, **here, **bearer).status_code == 401)
+    for sale in (closed, a_sale()):
+        for call in (bearer, bearer | as_json(), as_json(token=worthless), as_json(token=worthless, proof="none")):
+            for _ in range(2):
+                assert sides.ask(sale, surely=True, **here, **call).get_json()["code"] == "invalid_token"
+
+
+def test_who_shows_worthless_tokens_is_limited_by_address_and_kept_out_while_it_is_banned(
+    app_with: Callable[..., Flask], shop: Shop, a_sale: Callable[..., Sale]
+) -> None:
+    app, sale = app_with(limit_buy_address="3/day"), a_sale()
+    client = app.test_client(use_cookies=False)
+    eventually(lambda: app.extensions["shop"].snapshots.of(sale.product))
+
+    def ask(number: int, address: str) -> TestResponse:
+        here = {"REMOTE_ADDR": address}
+        return client.post(f"/miaosha/{quote(sale.product)}", environ_base=here, **as_json(token=f"nonsense {number}"))
+
+    answers = [ask(number, "192.0.2.78") for number in range(4)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    assert int(answers[-1].headers["Retry-After"]) > 86_000
+    banning.ban(shop, "192.0.2.79", 5, "a test", "")
+    eventually(lambda: ask(0, "192.0.2.79").get_json()["code"] == "banned")
 
 
 def test_whoever_holds_an_order_or_repeats_a_purchase_is_never_told_sold_out(
