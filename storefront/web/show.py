@@ -7,7 +7,7 @@ import math
 import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -370,7 +370,7 @@ def _place_of(endpoint: str, **values: Any) -> str:
     return url_for(endpoint, **values) if values else _lasting_place(endpoint, request.script_root)
 
 
-@cache
+@lru_cache(1000)
 def _lasting_place(endpoint: str, _root: str) -> str:
     return url_for(endpoint)
 
