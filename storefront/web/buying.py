@@ -6,7 +6,16 @@ from urllib.parse import urljoin
 from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext
 
-from storefront.domain.errors import AllHeld, Ended, NotStarted, Refused, SaleCancelled, SalePaused, SoldOut
+from storefront.domain.errors import (
+    AllHeld,
+    Ended,
+    LimitReached,
+    NotStarted,
+    Refused,
+    SaleCancelled,
+    SalePaused,
+    SoldOut,
+)
 from storefront.domain.order import OrderState
 from storefront.services import buying, paying
 from storefront.web import show
@@ -30,8 +39,9 @@ from storefront.web.who import buyer, shopper
 
 bp = Blueprint("buying", __name__)
 
-TOLD_BY_THE_SALE = (NotStarted, Ended, SalePaused, SaleCancelled, AllHeld, SoldOut)
-"""Why nobody can buy now: a sale's page tells it by itself."""
+TOLD_BY_THE_SALE = (NotStarted, Ended, SalePaused, SaleCancelled, AllHeld, SoldOut, LimitReached)
+"""Why nobody can buy now, or nobody who holds so much: a sale's page tells it by itself. A sentence that waits in the
+session for the page is lost where two tabs press at once."""
 
 
 @bp.url_value_preprocessor

@@ -10,6 +10,7 @@ from flask_babel import gettext
 from storefront.domain.errors import (
     AllHeld,
     Ended,
+    LimitReached,
     NotAMerchant,
     NotStarted,
     Refused,
@@ -18,7 +19,8 @@ from storefront.domain.errors import (
     SoldOut,
     UnitsLeft,
 )
-from storefront.domain.sale import OVER, Phase, Sale
+from storefront.domain.order import Order
+from storefront.domain.sale import OVER, Look, Phase, Sale
 from storefront.services import overseeing, selling, waiting
 from storefront.services.drafting import pattern as pattern_of
 from storefront.services.imaging import MOST_BYTES
@@ -76,6 +78,13 @@ def home() -> Any:
     return reply(answer, page="home.html", window=window, now=window.now, wanted=wanted, first=not cursor)
 
 
+def _why_not(look: Look, held: list[Order]) -> type[Refused] | None:
+    """Why somebody who holds these orders can't buy now; None where that isn't so any more, or needs no word."""
+    if held:
+        return LimitReached if look.phase not in OVER and len(held) >= look.sale.terms.limit else None
+    return REASONS.get(look.phase)
+
+
 @bp.get("/miaosha/<product:product>")
 def sale(product: str) -> Any:
     """One sale. Whoever pressed its button in vain is sent here, and told the reason as it is now."""
@@ -83,8 +92,8 @@ def sale(product: str) -> Any:
     visit = selling.visit(shop(), product, asking)
     look, held = visit.look, visit.held
     found = look.sale
-    if "refused" in request.args and look.phase in REASONS and not held and not is_program():
-        flash(sentence_of(REASONS[look.phase]()), "refusal")
+    if "refused" in request.args and not is_program() and (reason := _why_not(look, held)):
+        flash(sentence_of(reason()), "refusal")
     may_buy_from = found.terms.open_from(asking.seniority) if asking else 0
     place = waiting.place_of(shop(), asking, found) if asking and look.phase not in OVER else None
     yours = {"your_orders": [order.id for order in held], "your_place": place}

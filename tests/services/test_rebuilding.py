@@ -34,7 +34,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalShop]:
 @pytest.fixture(scope="module")
 def inside(running: LocalShop, config: Config) -> Iterator[Flask]:
     """An application in this process, on that shop. Its limits are all applications': their Redis must outlive it."""
-    app = create_app(replace(config_of(running), limiter_url=config.limiter_url))
+    app = create_app(replace(config_of(running), limiter_url=config.limiter_url, send_timeout=30))
     eventually(app.extensions["shop"].is_open)
     yield app
     app.extensions["shop"].close()

@@ -1,5 +1,6 @@
 """The buy button, and one's orders, in both faces."""
 
+import html
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -121,6 +122,20 @@ def test_a_shopper_at_the_limit_is_told_which_order_they_hold(shopper: Face, a_s
     if answer.json:
         assert answer.status == 409
         assert (answer.json["order"], answer.json["orders"]) == (held[-1], held)
+
+
+def test_who_holds_all_they_may_is_told_so_though_another_tab_sets_its_cookie_meanwhile(
+    app: Flask, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    person, sale = Person(app), a_sale(num=2)
+    person.log_in(somebody().name)
+    person.buy(sale.product)
+    before = person.client.get_cookie("shop")
+    assert before
+    pressed = person.client.post(f"/miaosha/{quote(sale.product)}", data={"csrf_token": person.csrf()})
+    person.client.set_cookie("shop", before.value)
+    page = person.client.get(pressed.headers["Location"], headers={"Accept": "text/html"}).text
+    assert html.escape(LimitReached.sentence) in page
 
 
 def test_held_units_may_return_and_paid_ones_do_not(
