@@ -7,11 +7,16 @@ from functools import lru_cache
 from hashlib import blake2b
 
 import jwt
+from jwt.types import Options
 
 from storefront.domain.account import Account, Login, Seniority
 from storefront.domain.errors import InvalidToken
 
 ALGORITHM = "HS256"
+OPTIONS: Options = {"require": ["exp", "sub", "name"], "verify_iat": False}
+"""When it was issued is no reason to refuse a token: another machine's clock may be a second ahead, and what is
+refused once is remembered to be worthless."""
+
 LONGEST = 4096
 REMEMBERED = 65_536
 """Tokens that each process remembers to be genuine, so that it verifies each once."""
@@ -64,7 +69,7 @@ def _verified(token: str, keys: tuple[str, ...]) -> Claims:
     """What a genuine token claims. Raises InvalidToken, which isn't remembered."""
     key, *others = keys
     try:
-        claims = jwt.decode(token, key, algorithms=[ALGORITHM], options={"require": ["exp", "sub", "name"]})
+        claims = jwt.decode(token, key, algorithms=[ALGORITHM], options=OPTIONS)
     except jwt.InvalidSignatureError as fault:
         if not others:
             raise InvalidToken from fault

@@ -56,6 +56,15 @@ def test_a_bad_token_is_a_401(app: Flask, config: Config, somebody: Callable[...
     assert (response.status_code, response.json["error"]) == (401, "Invalid token")  # type: ignore[index]
 
 
+def test_a_token_by_a_machine_whose_clock_is_ahead_is_good(
+    app: Flask, config: Config, shop: Shop, somebody: Callable[..., Account]
+) -> None:
+    given = jwt.decode(accounts.token_for(shop, somebody()), config.secret, algorithms=["HS256"])
+    program = Program(app)
+    program.token = jwt.encode(given | {"iat": int(time.time()) + 60}, config.secret, algorithm="HS256")
+    assert program.get("/orders").status == 200
+
+
 def test_a_deleted_accounts_token_is_a_401(app: Flask, shop: Shop, somebody: Callable[..., Account]) -> None:
     program, account = Program(app), somebody()
     program.log_in(account.name)
