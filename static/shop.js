@@ -114,7 +114,7 @@
 
   // Live updates: sales are asked for in turn, those on the screen, one a second at most. The reader may stop that.
 
-  const PACE = { live: 3000, all_held: 3000, paused: 3000, recovering: 4000 }; // ms between two looks at one sale
+  const PACE = { live: 3000, drawing: 3000, all_held: 3000, paused: 3000, recovering: 4000 }; // ms between two looks at one sale
   const REST = 30000; // for sales in other states
   const LONGEST = 60000; // ms between two tries that fail
   const jittered = (wait) => wait * (0.8 + Math.random() * 0.4);

@@ -418,6 +418,25 @@ class AllHeld(Conflict):
     sentence = N_("All units are taken. Unpaid ones may return within the payment time.")
 
 
+class Drawing(Conflict):
+    """Units go by lot to those who enter the sale's draw in time; this shopper may enter it.
+
+    ``sale`` is its id, ``seed`` as in ``domain.draw``; ``at`` is the time now and ``closes`` when nobody can enter any
+    more, in Unix ms; ``entered`` if this shopper has.
+    """
+
+    code = "drawing"
+    sentence = N_("The units of this sale are drawn by lot among those who enter in time.")
+    sale, seed, at, closes, entered = "", "", 0, 0, False
+
+    @classmethod
+    def of(cls, sale: str, seed: str, at: int, closes: int, *, entered: bool) -> "Drawing":
+        """The draw of a sale, for one shopper."""
+        made = cls()
+        made.sale, made.seed, made.at, made.closes, made.entered = sale, seed, at, closes, entered
+        return made
+
+
 class NoWebhookAddress(Conflict):
     """The merchant has no address to send anything to, or it is switched off."""
 

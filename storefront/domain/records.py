@@ -115,6 +115,9 @@ class Opened(SaleRecord):
     image: str
     proof: str = Proof.OFF
     min_account_age: int = 0
+    draw: int = 0
+    seed: str = ""
+    """See ``sale.Sale``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,13 +194,15 @@ class Noted(SaleRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class Joined(SaleRecord):
-    """A shopper waits for a unit to come back, behind those who do so already. Void for one who holds all they may.
+    """A shopper waits for a unit, behind those who do so already. Void for one who holds all they may.
 
-    It ends with ``Left``, or when an order of theirs is placed.
+    It ends with ``Left``, or when an order of theirs is placed. Who entered a draw has a ``number`` (see ``draw``):
+    they stand in front of all who have none (0, as in older records), the least of them first.
     """
 
     shopper: str
     shopper_name: str
+    number: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,8 +45,8 @@ class ReplayedSale:
     changes: set[str] = field(default_factory=set)
     """Ids of what its merchant did to it."""
     orders: dict[str, ReplayedOrder] = field(default_factory=dict)
-    waiting: dict[str, None] = field(default_factory=dict)
-    """Shoppers on the waitlist, in order."""
+    numbers: dict[str, int] = field(default_factory=dict)
+    """Shopper on the waitlist → their number in a draw, 0 for none; by when they joined."""
     position: int = 0
     """One more than the offset of the last record that was about this sale."""
     _states: Counter[OrderState | None] = field(default_factory=Counter)
@@ -58,6 +58,12 @@ class ReplayedSale:
     def left(self) -> int:
         """Units that no placed order holds."""
         return self.num - self._states[OrderState.PENDING] - self._states[OrderState.PAID]
+
+    @property
+    def waiting(self) -> list[str]:
+        """Shoppers on the waitlist, in order."""
+        drawn = sorted((number, shopper) for shopper, number in self.numbers.items() if number)
+        return [shopper for _, shopper in drawn] + [one for one, number in self.numbers.items() if not number]
 
     @property
     def units(self) -> Units:
@@ -219,16 +225,16 @@ class Replay:
 def _apply_to_waitlist(sale: ReplayedSale, record: records.SaleRecord) -> None:
     match record:
         case records.Joined() if sale.may_wait(record.shopper):
-            sale.waiting.setdefault(record.shopper)
+            sale.numbers.setdefault(record.shopper, record.number)
         case records.Left():
-            sale.waiting.pop(record.shopper, None)
+            sale.numbers.pop(record.shopper, None)
 
 
 def _place(sale: ReplayedSale, record: records.Requested) -> None:
     wanted = OrderState.PENDING if sale.left > 0 else OrderState.REFUSED
     sale.bring(sale.order(record.order), wanted, record.shopper)
     if wanted is OrderState.PENDING:
-        sale.waiting.pop(record.shopper, None)
+        sale.numbers.pop(record.shopper, None)
 
 
 def _revoke(sale: ReplayedSale, order: ReplayedOrder) -> None:

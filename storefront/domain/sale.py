@@ -12,6 +12,7 @@ class Phase(StrEnum):
 
     UPCOMING = "upcoming"
     LIVE = "live"
+    DRAWING = "drawing"
     ALL_HELD = "all_held"
     SOLD_OUT = "sold_out"
     PAUSED = "paused"
@@ -35,8 +36,17 @@ class Proof(StrEnum):
     SUSPICION = "suspicion"
 
 
+LONGEST_DRAW = 3600
+"""Seconds for which a sale may take entries to a draw."""
+
+BEHIND_A_DRAW = 60
+"""Seconds that a sale goes on behind its draw, at least: time to hand out the units."""
+
 PUT_BACK = 10
-"""Seconds after a sale's begin from which an account on probation may buy: by then people pressed who were there."""
+"""Seconds after a sale's begin from which an account on probation may buy: by then people pressed who were there.
+
+Where units are drawn, it may when the draw is closed.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,8 @@ class Terms:
     ``begins`` and ``ends`` are Unix seconds, ``ends`` excluded; ``price`` is per unit in minor units of ``currency``
     (ISO 4217), or None where the sale names none; ``limit`` is per shopper; ``image`` is the http(s) URL of a picture,
     or ``picture:…`` for an uploaded one (see ``picture.Picture``); ``proof`` is a ``Proof``; an account must have been
-    registered for ``min_account_age`` seconds.
+    registered for ``min_account_age`` seconds; ``draw`` is for how many seconds whoever presses enters a draw (see
+    ``domain.draw``), 0 where units go to those who press first.
     """
 
     product: str
@@ -61,6 +72,12 @@ class Terms:
     image: str = ""
     proof: str = Proof.OFF
     min_account_age: int = 0
+    draw: int = 0
+
+    @property
+    def draw_closes(self) -> int:
+        """From when on nobody enters the draw any more, in Unix seconds; without one the sale's begin."""
+        return self.begins + self.draw
 
     def open_from(self, since: Seniority) -> int:
         """From when on an account may buy; 0 for always. In Unix ms."""
@@ -74,7 +91,7 @@ class Terms:
         return since.registered + self.min_account_age * 1000 if since.registered and self.min_account_age else 0
 
     def _put_back_until(self, since: Seniority) -> int:
-        return min(since.probation, (self.begins + PUT_BACK) * 1000)
+        return min(since.probation, (self.begins + max(PUT_BACK, self.draw)) * 1000)
 
 
 @dataclass(frozen=True)
@@ -120,6 +137,8 @@ class Sale:
     """Nobody may reserve a unit for the time being."""
     called_off: bool = False
     """Its merchant cancelled it."""
+    seed: str = ""
+    """What decides its draw, which nobody may know before that is closed; empty where none is held."""
 
     @property
     def adds_up(self) -> bool:
@@ -146,8 +165,15 @@ class Sale:
             return Phase.UPCOMING
         if self.paused:
             return Phase.PAUSED
-        if self.units.left > 0:
-            return Phase.ALL_HELD if self.waiting else Phase.LIVE
+        return self._selling_phase(now)
+
+    def _selling_phase(self, now: float) -> Phase:
+        """The phase where units go. Those that somebody waits for are drawn, or came back."""
+        left, waits = self.units.left > 0, self.waiting > 0
+        if now < self.terms.draw_closes or (self.terms.draw and left and waits):
+            return Phase.DRAWING
+        if left:
+            return Phase.ALL_HELD if waits else Phase.LIVE
         return Phase.ALL_HELD if self.units.reserved + self.units.unpaid else Phase.SOLD_OUT
 
 
@@ -170,8 +196,9 @@ class Look:
 
     @property
     def until_turn(self) -> float:
-        """Seconds until the sale begins or ends, whichever comes first; infinite once it is over."""
-        turns = [turn - self.now for turn in (self.sale.terms.begins, self.sale.terms.ends) if turn > self.now]
+        """Seconds until the sale begins, its draw closes, or it ends, whichever is next; infinite once it is over."""
+        terms = self.sale.terms
+        turns = [turn - self.now for turn in (terms.begins, terms.draw_closes, terms.ends) if turn > self.now]
         return min(turns, default=math.inf)
 
     def later(self, seconds: float) -> "Look":

@@ -253,7 +253,7 @@ def _sale_flaws(fields: dict[str, str], units: Units, told: ReplayedSale) -> lis
         "expired": (units.expired, told.units.expired),
         "refunds due": (_number(fields, "refund_due"), told.refunds.due),
         "refunds made": (_number(fields, "refunded"), told.refunds.done),
-        "waiting": (_number(fields, "waiting"), len(told.waiting)),
+        "waiting": (_number(fields, "waiting"), len(told.numbers)),
     }
     found += [
         f"Redis counts {here} {what}, the orders say {there}" for what, (here, there) in counts.items() if here != there
@@ -268,7 +268,7 @@ def _sale_flaws(fields: dict[str, str], units: Units, told: ReplayedSale) -> lis
     ]
     if (changes := set(fields.get("changes", "").split())) != told.changes:
         found.append(f"its history has {len(changes)} lines in Redis, {len(told.changes)} in the ledger")
-    if fields.get("waitlist", "").split() != list(told.waiting):
+    if fields.get("waitlist", "").split() != told.waiting:
         found.append("the waitlist in Redis isn't the one that the ledger tells")
     if (listed := _number(fields, "payments")) != told.units.paid:
         found.append(f"Redis lists {listed} payments, the orders say {told.units.paid}")

@@ -100,6 +100,7 @@ def _sales_again(shop: Shop, sales: Iterable[Sale], epoch: str, now: int) -> lis
                 merchant_name=sale.merchant_name,
                 paused=sale.paused,
                 called_off=sale.called_off,
+                seed=sale.seed,
                 **asdict(sale.terms),
             )
         )
@@ -145,10 +146,10 @@ def _orders_again(shop: Shop, sales: Iterable[Sale], epoch: str) -> list[records
 def _waiting_again(shop: Shop, sales: Iterable[Sale], now: int) -> list[records.Record]:
     """Who is being offered a unit has it from here on, as an order."""
     return [
-        records.Joined(at=now, sale=sale.id, shopper=shopper, shopper_name=name)
+        records.Joined(at=now, sale=sale.id, shopper=one.shopper, shopper_name=one.name, number=one.number)
         for sale in sales
-        for shopper, name in shop.waitlist.all(sale.id)
-        if not any(order.state in PLACING for order in shop.orders.of_buyer(sale.id, shopper))
+        for one in shop.waitlist.all(sale.id)
+        if not any(order.state in PLACING for order in shop.orders.of_buyer(sale.id, one.shopper))
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from redis.exceptions import RedisError
 
 from storefront.domain.account import Account
+from storefront.domain.draw import new_seed
 from storefront.domain.errors import (
     LedgerDown,
     NoSaleOfThisId,
@@ -87,6 +88,7 @@ def open_sale(
                 sale=sale_id,
                 merchant=by,
                 merchant_name=merchant.name if merchant else "",
+                seed=new_seed() if terms.draw else "",
                 **asdict(terms),
             )
         )

@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from itertools import chain
 
 from storefront.domain import trace
-from storefront.domain.ids import new_order_id
 from storefront.domain.records import Expired, Record, Refunded, Released, Requested, Revoked, Withdrawn
 from storefront.logs import trail
 from storefront.services import receiving
@@ -23,6 +22,13 @@ BATCH = 500
 
 SALES = 20
 """Sales that are looked at together. An idle one costs a fraction of a round trip, and a full row is soon written."""
+
+
+OFFERED_AT_ONCE = 100
+"""Units of one sale that are offered in one round trip: a millisecond or two of Redis."""
+
+MOST_OFFERS = 5000
+"""After so many the sweep ends, and the next one goes on: what else is due mustn't wait for long."""
 
 
 def sweep(shop: Shop) -> int:
@@ -87,20 +93,26 @@ def _answers(shop: Shop, due: list[Due]) -> list[Record]:
 
 
 def offer_units(shop: Shop, sales: list[str]) -> int:
-    """Offer the units of these sales that came back to those who wait, in order. Returns how many."""
+    """Offer units of these sales to those who wait: what came back, or what a draw hands out. Returns how many.
+
+    Most sales have none, which costs a look at each; where there was one there may be thousands.
+    """
     offers: list[Requested] = []
-    offering = sales
-    for _ in range(BATCH):
+    after: dict[str, str] = {}
+    offering, most = sales, 1
+    while offering and len(offers) < MOST_OFFERS:
         made = shop.waitlist.offer(
-            {sale: new_order_id(sale) for sale in offering},
+            offering,
+            after,
+            most,
             doubt_ms=shop.config.doubt_ms,
             pay_ms=shop.config.offer_window * 1000,
+            drawn_pay_ms=shop.config.payment_window * 1000,
         )
-        if not made:
-            break
-        offers += made
-        offering = [one.sale for one in made]
-    shop.ledger.append_all(offers)
+        if made:
+            shop.ledger.append_all(made)
+            offers += made
+        offering, most = sorted({one.sale for one in made}), OFFERED_AT_ONCE
     return len(offers)
 
 

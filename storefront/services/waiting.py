@@ -1,20 +1,27 @@
 """The waitlist: shoppers who wait for units that come back, and are offered them in the order in which they joined.
 
+A sale that draws has its buyers wait from the start: whoever presses until the draw is closed enters the waitlist, in
+the order of numbers that the draw gives them (``domain.draw``), and is offered a unit by the same sweep.
+
 Joining and leaving are records, so that the order outlives everything that orders outlive. An offer is a purchase that
 the sweep makes for whoever is in front (``settling.py``), with a short time to pay: it is reserved, requested and
 placed as any other, so it can no more be oversold, leaked or lost. While somebody waits, nobody else may buy.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from storefront.domain.account import Account
+from storefront.domain.draw import number_of
 from storefront.domain.errors import (
     AccountTooNew,
+    Drawing,
     Ended,
     LedgerDown,
     LimitReached,
     NoSaleOfThisId,
     NotStarted,
+    Overloaded,
     Recovering,
     SaleCancelled,
     SalePaused,
@@ -22,8 +29,9 @@ from storefront.domain.errors import (
     UnitsLeft,
 )
 from storefront.domain.records import Joined, Left
-from storefront.domain.sale import Phase, Sale
+from storefront.domain.sale import Look, Phase, Sale
 from storefront.services import proving
+from storefront.services.tokens import Claims
 from storefront.shop import Shop
 
 APPLY_TIMEOUT = 5.0
@@ -32,24 +40,34 @@ APPLY_TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class Waiting:
-    """A shopper and a sale's waitlist. ``place`` is 1 in front, None for one who doesn't wait.
+    """A shopper and a sale's waitlist, as they are now. ``place`` is 1 in front, None for one who doesn't wait.
 
     ``orders`` are the ids of those with which the shopper holds units, the newest last.
     """
 
-    sale: Sale
+    seen: Look
     place: int | None
     orders: tuple[str, ...]
+
+    @property
+    def sale(self) -> Sale:
+        """The sale."""
+        return self.seen.sale
+
+    @property
+    def entered(self) -> bool:
+        """Whether the shopper takes part in a draw of which the units aren't handed out yet: then no place is final."""
+        return self.place is not None and self.seen.sale.phase(self.seen.now) is Phase.DRAWING
 
 
 def look(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
     """Where the shopper stands. Raises NoSaleOfThisId, or Recovering if it may merely not be found yet."""
-    sale = shop.sales.get(sale_id)
-    if sale is None:
+    seen = next(iter(shop.sales.look([sale_id])), None)
+    if seen is None:
         shop.require_open()
         raise NoSaleOfThisId
     place = shop.waitlist.place(sale_id, shopper.id)
-    return Waiting(sale, place, tuple(shop.orders.held(sale_id, shopper.id)))
+    return Waiting(seen, place, tuple(shop.orders.held(sale_id, shopper.id)))
 
 
 def place_of(shop: Shop, shopper: Account, sale: Sale) -> int | None:
@@ -71,16 +89,55 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
     shop.require_open()
     if waiting.place is not None:
         return waiting
-    now, terms = shop.memory.now_ms(), waiting.sale.terms
-    _require_all_held(waiting.sale.phase(now / 1000))
+    now, terms = int(waiting.seen.now * 1000), waiting.sale.terms
+    _require_all_held(waiting.sale.phase(waiting.seen.now))
     if now < (may_join := terms.open_from(shopper.seniority)):
         raise AccountTooNew(may_join, now, terms.ends * 1000, put_back=terms.is_put_back(shopper.seniority))
     if len(waiting.orders) >= terms.limit:
         raise LimitReached(order=waiting.orders[-1], orders=list(waiting.orders))
     purpose = proving.for_sale(sale_id, shopper.id) if proving.is_needed(terms, suspected=suspected) else None
     with proving.spending(shop, purpose, proof):
-        _append(shop, Joined(at=now, sale=sale_id, shopper=shopper.id, shopper_name=shopper.name))
+        number = number_of(waiting.sale.seed, shopper.name) if now < terms.draw_closes * 1000 else 0
+        _append(shop, Joined(at=now, sale=sale_id, shopper=shopper.id, shopper_name=shopper.name, number=number))
     return look(shop, shopper, sale_id)
+
+
+def enter(shop: Shop, shopper: Account | Claims, drawing: Drawing, proof: str = "", *, suspected: bool = False) -> None:
+    """Enter a draw that ``buying.buy`` has just told this shopper of. Entering twice is entering once.
+
+    Returns when it is sure. Raises ProofRequired, ProofInvalid, LedgerDown, or Overloaded while the worker is behind:
+    then the shopper may have entered.
+    """
+    if drawing.entered:
+        return
+    entry = Joined(
+        at=drawing.at,
+        sale=drawing.sale,
+        shopper=shopper.id,
+        shopper_name=shopper.name,
+        number=number_of(drawing.seed, shopper.name),
+    )
+    terms = shop.sales.terms_of(drawing.sale)
+    is_needed = terms is not None and proving.is_needed(terms, suspected=suspected)
+    purpose = proving.for_sale(drawing.sale, shopper.id) if is_needed else None
+    if not shop.entering.acquire(blocking=False):
+        raise Overloaded
+    try:
+        with proving.spending(shop, purpose, proof):
+            shop.entries.share(entry, partial(_stand, shop))
+    except TimeoutError as fault:
+        raise Overloaded from fault
+    finally:
+        shop.entering.release()
+
+
+def _stand(shop: Shop, entries: list[Joined]) -> list[None]:
+    """Have entries stand in the ledger, and be applied. Raises LedgerDown, or Overloaded while the worker is behind."""
+    shop.ledger.require()
+    last = {(one.topic, one.partition): one.offset for one in shop.ledger.append_all(entries)}
+    for (topic, partition), offset in last.items():
+        shop.positions.wait(topic, partition, offset, APPLY_TIMEOUT)
+    return [None] * len(entries)
 
 
 def leave(shop: Shop, shopper: Account, sale_id: str) -> Waiting:

@@ -7,6 +7,7 @@ from storefront.domain.account import LONG_AGO, Login, Seniority
 from storefront.domain.errors import (
     AccountTooNew,
     AllHeld,
+    Drawing,
     Ended,
     LimitReached,
     NoSuchAccount,
@@ -175,7 +176,9 @@ class Orders:
         Of a shopper who is known by a ``login`` alone it is seen in the same round trip whether there is an account,
         and whether that admits it. Raises NoSuchAccount if not; the unit then comes back as one never asked for.
         """
-        script_keys = [keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale)]
+        script_keys = [
+            keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale), keys.waitlist(sale),
+        ]  # fmt: skip
         args = [order, shopper, shopper_name, doubt_ms, pay_ms, since.registered, since.probation, PUT_BACK * 1000]
         if login is None:
             word, *facts = self._memory.scripts.run("reserve", script_keys, args)
@@ -190,6 +193,9 @@ class Orders:
             return Reservation(sale, order, int(at or 0), epoch, int(pay_by or 0), word == "repeat")
         if word == "account_too_new":
             raise AccountTooNew(*map(int, facts[:3]), put_back=facts[3] == "put_back")
+        if word == "drawing":
+            at, seed, closes, entered = facts
+            raise Drawing.of(sale, seed, int(at), int(closes), entered=bool(entered))
         if word == "limit_reached":
             held = facts[3:]
             raise LimitReached(order=held[-1], orders=held)

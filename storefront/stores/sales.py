@@ -32,6 +32,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
             image=found["image"],
             proof=found.get("proof", Proof.OFF),
             min_account_age=int(found.get("min_account_age", 0)),
+            draw=int(found.get("draw", 0)),
         ),
         units=Units(
             left=int(found["stock"]),
@@ -46,6 +47,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
         waiting=0 if found.get("called_off") == "1" else int(found.get("waiting", 0)),
         paused=found.get("paused") == "1",
         called_off=found.get("called_off") == "1",
+        seed=found.get("seed", ""),
     )
 
 
@@ -55,7 +57,7 @@ def opened(record: Opened, epoch: str, signed: str, place: str) -> Call:
     fields: list[str | int] = []
     for name in (
         "product", "producter", "begins", "price", "currency", "limit", "description", "image",
-        "proof", "min_account_age", "merchant", "merchant_name",
+        "proof", "min_account_age", "draw", "seed", "merchant", "merchant_name",
     ):  # fmt: skip
         fields += [name, "" if terms[name] is None else terms[name]]
     mended = record if isinstance(record, Reopened) else None

@@ -54,10 +54,14 @@ KEPT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How a sale stood. Times in ms; Redis's clock is ``least`` to ``most`` ahead of this process's monotonic one."""
+    """How a sale stood. Times in ms; Redis's clock is ``least`` to ``most`` ahead of this process's monotonic one.
+
+    ``sells`` is when units are to be had: where the sale draws, when the draw closes, else its begin.
+    """
 
     sale: str
     begins: int
+    sells: int
     ends: int
     taken: type[Refused] | None
     """Why nobody can have a unit who holds none, or None while there are units for sale."""
@@ -78,7 +82,7 @@ class Snapshot:
             return NotStarted
         if now + self.least >= self.ends:
             return Ended
-        return self.taken if now + self.least >= self.begins else None
+        return self.taken if now + self.least >= self.sells else None
 
 
 @dataclass(slots=True)
@@ -267,13 +271,14 @@ class Snapshots:
     def _snapshot(self, looked: _Looked, gauge: list[Any], began: float, ended: float) -> Snapshot | None:
         if not gauge or looked.sale is None:
             return None
-        now, begins, ends, stock, unpaid, waiting, state, mark, *buyers = gauge
+        now, begins, ends, stock, unpaid, waiting, state, mark, sells, *buyers = gauge
         taken = _why_none(int(stock), unpaid, waiting, state)
         if not taken:
             looked.scan = None
         return Snapshot(
             sale=looked.sale,
             begins=int(begins) * 1000,
+            sells=int(sells) * 1000,
             ends=int(ends) * 1000,
             taken=taken,
             least=int(now) - ended * 1000,

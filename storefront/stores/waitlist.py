@@ -1,20 +1,32 @@
 """Who waits for a unit of a sale, in Redis: the ledger's effects, places, and offers to those in front."""
 
-from typing import cast
+from typing import Any, NamedTuple, cast
 
+from storefront.domain.ids import new_order_id
 from storefront.domain.records import Joined, Left, Requested
 from storefront.stores import keys
 from storefront.stores.memory import Memory
 from storefront.stores.scripts import Call
 
+BEHIND_DRAWN = 1 << 53
+"""Who entered a draw stands at this much less than their number (``apply_waiting.lua``), so in front of all others."""
+
+
+class Waiter(NamedTuple):
+    """Who waits: id and name, and the number with which they entered a draw, 0 for none."""
+
+    shopper: str
+    name: str
+    number: int
+
 
 def effect(record: Joined | Left, epoch: str, place: str) -> Call:
     """The script call that applies ``record``, read by a worker in ``epoch``; ``place`` as in ``scripts.place``."""
-    name = record.shopper_name if isinstance(record, Joined) else ""
+    name, number = (record.shopper_name, record.number) if isinstance(record, Joined) else ("", 0)
     return (
         "apply_waiting",
         [keys.sale(record.sale), keys.buyers(record.sale), keys.waitlist(record.sale), keys.waiters(record.sale)],
-        [epoch, place, type(record).__name__.lower(), record.shopper, name, keys.orders_of_tag(record.sale)],
+        [epoch, place, type(record).__name__.lower(), record.shopper, name, keys.orders_of_tag(record.sale), number],
     )
 
 
@@ -29,22 +41,35 @@ class Waitlist:
         rank = cast("int | None", self._memory.redis.zrank(keys.waitlist(sale), shopper))
         return None if rank is None else rank + 1
 
-    def all(self, sale: str) -> list[tuple[str, str]]:
-        """Everyone who waits, in order: pairs of shopper and name."""
+    def all(self, sale: str) -> list[Waiter]:
+        """Everyone who waits, in order."""
         names = self._memory.hash(keys.waiters(sale))
-        shoppers = cast("list[str]", self._memory.redis.zrange(keys.waitlist(sale), 0, -1))
-        return [(shopper, names.get(shopper, "")) for shopper in shoppers]
+        found = self._memory.redis.zrange(keys.waitlist(sale), 0, -1, withscores=True)
+        return [
+            Waiter(shopper, names.get(shopper, ""), int(score) + BEHIND_DRAWN if score < 0 else 0)
+            for shopper, score in cast("list[tuple[str, float]]", found)
+        ]
 
-    def offer(self, orders: dict[str, str], *, doubt_ms: int, pay_ms: int) -> list[Requested]:
-        """Take a unit of each sale for whoever is in front there, as the order of a new id: sale → id in ``orders``.
+    def offer(
+        self, sales: list[str], after: dict[str, str], most: int, *, doubt_ms: int, pay_ms: int, drawn_pay_ms: int
+    ) -> list[Requested]:
+        """Take units of each sale, ``most`` at most, for those in front there, ``pay_ms`` to pay or ``drawn_pay_ms``.
 
         Returns the requests that must be appended, as after ``Orders.reserve``; a sale with nothing to offer has none.
+        ``after`` says behind which score of a sale's waitlist to begin (in front, if it says nothing), and is brought
+        up to date: so a row of calls looks at each shopper once.
         """
-        told = self._memory.scripts.run_many([_offer(sale, order, doubt_ms, pay_ms) for sale, order in orders.items()])
+        orders = {sale: [new_order_id(sale) for _ in range(most)] for sale in sales}
+        times = [doubt_ms, pay_ms, drawn_pay_ms]
+        told = self._memory.scripts.run_many(
+            [_offer(sale, ids, [*times, after.get(sale, "-inf")]) for sale, ids in orders.items()]
+        )
         made: list[Requested] = []
-        for (sale, order), (word, *facts) in zip(orders.items(), told, strict=True):
-            if word == "offered":
-                shopper, name, at, epoch, pay_by = facts
+        for (sale, ids), answer in zip(orders.items(), told, strict=True):
+            if not answer:
+                continue
+            at, epoch, after[sale], *each = answer
+            for order, shopper, name, pay_by in zip(ids, each[::3], each[1::3], each[2::3], strict=False):
                 made.append(
                     Requested(
                         at=int(at), sale=sale, order=order, shopper=shopper, shopper_name=name,
@@ -54,12 +79,12 @@ class Waitlist:
         return made
 
 
-def _offer(sale: str, order: str, doubt_ms: int, pay_ms: int) -> Call:
+def _offer(sale: str, orders: list[str], facts: list[Any]) -> Call:
     return (
         "offer",
         [
-            keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale),
-            keys.waitlist(sale), keys.waiters(sale),
+            keys.sale(sale), keys.buyers(sale), keys.agenda(sale), keys.waitlist(sale), keys.waiters(sale),
+            *map(keys.order, orders),
         ],
-        [order, keys.orders_of_tag(sale), doubt_ms, pay_ms],
+        [keys.orders_of_tag(sale), *facts, *orders],
     )  # fmt: skip

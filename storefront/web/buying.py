@@ -8,6 +8,7 @@ from flask_babel import gettext
 
 from storefront.domain.errors import (
     AllHeld,
+    Drawing,
     Ended,
     LimitReached,
     NotStarted,
@@ -17,7 +18,7 @@ from storefront.domain.errors import (
     SoldOut,
 )
 from storefront.domain.order import OrderState
-from storefront.services import buying, paying
+from storefront.services import buying, paying, waiting
 from storefront.web import show
 from storefront.web.faces import (
     InvalidForm,
@@ -56,12 +57,17 @@ def return_to_the_button(_endpoint: str | None, values: dict[str, Any] | None) -
 @limiter.limit(lambda: shop().config.limit_buy_address, exempt_when=is_allowed)
 @answered_once
 def buy(product: str) -> Any:
-    """Buy one unit."""
+    """Buy one unit; or, while a sale draws, enter its draw."""
     asking = buyer()
     proof, key = given_proof(), idempotency_key()
     try:
         with asking_for_proof(product):
-            purchase = buying.buy(shop(), asking, product, key, proof, suspected=suspected(asking.id))
+            is_suspected = suspected(asking.id)
+            try:
+                purchase = buying.buy(shop(), asking, product, key, proof, suspected=is_suspected)
+            except Drawing as drawing:
+                waiting.enter(shop(), asking, drawing, proof, suspected=is_suspected)
+                return _entered(asking.name, product, drawing)
     except Refused as refusal:
         if sale := shop().sales.last_id_of(product):
             shop().refusals.note(sale, refusal.code)
@@ -82,6 +88,24 @@ def buy(product: str) -> Any:
         "links": {"order": order, "pay": f"{order}/pay", "cancel": f"{order}/cancel"},
     }
     return json_reply(answer)
+
+
+def _entered(name: str, product: str, drawing: Drawing) -> Any:
+    """Nobody has bought anything yet: hence 202, and no ``success``. The sale's page says it to people."""
+    if not is_program():
+        return redirect(url_for("selling.sale", product=product), 303)
+    answer = {
+        "message": "entered the draw",
+        "username": name,
+        "product name": product,
+        "sale": drawing.sale,
+        "draw_closes": show.rfc3339(drawing.closes),
+        "links": {
+            "waitlist": url_for("waiting.place", sale_id=drawing.sale, _external=True),
+            "sale": url_for("selling.sale", product=product, _external=True),
+        },
+    }
+    return json_reply(answer, 202)
 
 
 def back_to_the_sale(product: str) -> Any:

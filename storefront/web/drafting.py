@@ -74,6 +74,7 @@ def like(sale: Sale) -> SaleForm:
         "zone": clocks.key,
         "min_account_age": terms.min_account_age,
         "proof": terms.proof,
+        "draw": terms.draw,
     }
     form = SaleForm(formdata=MultiDict({name: str(value) for name, value in values.items()}))
     form.kept = picture

@@ -34,7 +34,7 @@ from wtforms.widgets import Select
 from storefront.domain import text
 from storefront.domain.account import Profile
 from storefront.domain.picture import Picture
-from storefront.domain.sale import MOST_UNITS, Proof, Terms
+from storefront.domain.sale import BEHIND_A_DRAW, LONGEST_DRAW, MOST_UNITS, Proof, Terms
 from storefront.domain.zoned import Gap, gap_around, offsets_of_both
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import zones
@@ -58,6 +58,8 @@ MOST_MONEY = 10**12
 OLDEST = 10 * 366 * 86400
 AGES = [0, 3600, 86400, 3 * 86400, 7 * 86400, 30 * 86400]
 """How long an account must have been registered, in seconds: what people can choose."""
+DRAWS = [0, 10, 30, 60, 300, 600, LONGEST_DRAW]
+"""For how many seconds a draw may be entered: what people can choose."""
 CURRENCIES = ["CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD"]
 
 
@@ -176,17 +178,23 @@ def _known_zone(name: str | None) -> str:
     return zones.known().get(name, name) if name else zones.COMMON[0]
 
 
-class AgeSelectField(WholeNumberField, SelectFieldBase):
-    """A length of time in whole seconds; people choose from a list."""
+class SpanSelectField(WholeNumberField, SelectFieldBase):
+    """A length of time in whole seconds; people choose from ``spans``. ``none`` says in words what 0 means."""
 
     widget = Select()
+
+    def __init__(
+        self, label: str, validators: list[Any], spans: list[int], longest: int, none: str, **more: Any
+    ) -> None:
+        super().__init__(label, validators, **more)
+        self.spans, self.longest, self.none = spans, longest, none
 
     def iter_choices(self) -> Iterator[Any]:
         """See ``SelectFieldBase``."""
         given = self.data or 0  # a program may have fixed any
-        for age in sorted({*AGES, given} if 0 <= given <= OLDEST else AGES):
-            words = format_timedelta(timedelta(seconds=age), threshold=2) if age else gettext("Any account")
-            yield Choice(str(age), words, age == (self.data or 0), {})
+        for seconds in sorted({*self.spans, given} if 0 <= given <= self.longest else self.spans):
+            words = format_timedelta(timedelta(seconds=seconds), threshold=2) if seconds else str(self.none)
+            yield Choice(str(seconds), words, seconds == (self.data or 0), {})
 
 
 class ShopForm(FlaskForm):  # type: ignore[misc]
@@ -317,11 +325,16 @@ class SaleForm(ShopForm):
         default=Proof.OFF.value,
         validators=[LeftOut()],
     )
-    min_account_age = AgeSelectField(
+    min_account_age = SpanSelectField(
         _("Registered for at least"),
         optional(NumberRange(0, OLDEST, _("This must be between %(min)s and %(max)s seconds."))),
-        default=0,
-    )
+        AGES, OLDEST, _("Any account"), default=0,
+    )  # fmt: skip
+    draw = SpanSelectField(
+        _("By lot"),
+        optional(NumberRange(0, LONGEST_DRAW, _("This must be between %(min)s and %(max)s seconds."))),
+        DRAWS, LONGEST_DRAW, _("No: who presses first, buys first"), default=0,
+    )  # fmt: skip
     description = TextAreaField(_("Description"), optional(at_most(4000), Clean(lines=True)), filters=[_normal])
     picture = FileField(_("Picture (file)"), validators=[Optional()], render_kw={"data-most": MOST_BYTES})
     image = StringField(
@@ -374,6 +387,10 @@ class SaleForm(ShopForm):
             self.time_endkill.errors = [gettext("The sale must end after it begins.")]
         if terms.limit > terms.num:
             self.limit.errors = [gettext("The limit per shopper cannot exceed the number of units.")]
+        if terms.draw and terms.ends < terms.draw_closes + BEHIND_A_DRAW:
+            self.draw.errors = [
+                gettext("The sale must end at least %(count)s seconds after its draw closes.", count=BEHIND_A_DRAW)
+            ]
         self._judge_picture()
         return not self.errors
 
@@ -404,6 +421,7 @@ class SaleForm(ShopForm):
             image=given["image"] or "",
             proof=given["proof"] or Proof.OFF,
             min_account_age=given["min_account_age"] or 0,
+            draw=given["draw"] or 0,
         )
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from hashlib import blake2b
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, current_app, request
@@ -78,7 +79,8 @@ def answered_once(view: Callable[..., Any]) -> Callable[..., Any]:
         except BaseException:
             _end(attempt, None)
             raise
-        _end(attempt, Answer(response.status_code, response.get_data(as_text=True)))
+        is_final = response.status_code != HTTPStatus.ACCEPTED  # what becomes of an entry to a draw is still open
+        _end(attempt, Answer(response.status_code, response.get_data(as_text=True)) if is_final else None)
         return response
 
     return repeatable

@@ -9,6 +9,7 @@ from flask_babel import gettext
 
 from storefront.domain.errors import (
     AllHeld,
+    Drawing,
     Ended,
     LimitReached,
     NotAMerchant,
@@ -36,6 +37,7 @@ bp = Blueprint("selling", __name__)
 REASONS: dict[Phase, type[Refused]] = {
     Phase.UPCOMING: NotStarted,
     Phase.LIVE: UnitsLeft,
+    Phase.DRAWING: Drawing,
     Phase.ALL_HELD: AllHeld,
     Phase.SOLD_OUT: SoldOut,
     Phase.PAUSED: SalePaused,
@@ -96,7 +98,9 @@ def sale(product: str) -> Any:
         flash(sentence_of(reason()), "refusal")
     may_buy_from = found.terms.open_from(asking.seniority) if asking else 0
     place = waiting.place_of(shop(), asking, found) if asking and look.phase not in OVER else None
-    yours = {"your_orders": [order.id for order in held], "your_place": place}
+    entered = place is not None and look.phase is Phase.DRAWING
+    place = None if entered else place
+    yours = {"your_orders": [order.id for order in held], "your_place": place, "in_draw": entered}
     return reply(
         {**show.sale_for_programs(found, look.now), **yours},
         page="sale.html",
@@ -105,10 +109,12 @@ def sale(product: str) -> Any:
         now=look.now,
         held=held,
         place=place,
+        entered=entered,
         may_buy_from=math.ceil(may_buy_from / 1000) if may_buy_from > look.now * 1000 else None,
         put_back=asking is not None and found.terms.is_put_back(asking.seniority),
         work=None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking, look.now),
         offer_window=shop().config.offer_window,
+        payment_window=shop().config.payment_window,
         last=visit.last,
         may_oversee=overseeing.may_oversee(shop(), asking, found),
         once=show.new_key(),

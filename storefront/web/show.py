@@ -28,7 +28,7 @@ from jinja2.runtime import Context
 from limits import parse
 from werkzeug.routing import PathConverter
 
-from storefront.domain import text, zoned
+from storefront.domain import draw, text, zoned
 from storefront.domain.ban import ACCOUNT, ADDRESS, Ban
 from storefront.domain.errors import Malformed
 from storefront.domain.order import Order
@@ -213,6 +213,9 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
         "limit": terms.limit,
         "proof": terms.proof,
         "min_account_age": terms.min_account_age,
+        "draw": terms.draw,
+        "seal": draw.seal_of(sale.seed) if sale.seed else None,
+        "seed": told_seed(sale, moment_now),
         "description": terms.description,
         "image": address_of(picture, external=True) if picture else terms.image,
         "merchant": sale.merchant_name or None,
@@ -228,6 +231,11 @@ def sale_for_programs(sale: Sale, moment_now: float) -> dict[str, Any]:
         },
         "waiting": sale.waiting,
     }
+
+
+def told_seed(sale: Sale, moment_now: float) -> str | None:
+    """What decided a sale's draw, once that is closed; nobody may know it before."""
+    return sale.seed if sale.seed and moment_now >= sale.terms.draw_closes else None
 
 
 def _units(sale: Sale) -> dict[str, int]:
@@ -386,6 +394,8 @@ def init_app(app: Flask) -> None:
         fault_of=sentence_of,
         months=months,
         digits_of=get_currency_precision,
+        seal_of=draw.seal_of,
+        told_seed=told_seed,
     )
     app.jinja_env.filters.update(
         money=money, decimal=decimal, moment=moment, relative=relative, span=span, rfc3339=rfc3339, limit=limit

@@ -30,14 +30,14 @@ def place(sale_id: str) -> Any:
 @limiter.limit(lambda: shop().config.limit_buy_account, key_func=by_account, exempt_when=is_nobody)
 @limiter.limit(lambda: shop().config.limit_buy_address, exempt_when=is_allowed)
 def join(sale_id: str) -> Any:
-    """Wait for a unit to come back."""
+    """Wait for a unit to come back, or enter a draw."""
     asking = shopper()
     proof = given_proof()
     seen = waiting.look(shop(), asking, sale_id)
     go_back_to(_page(seen))
     with asking_for_proof(seen.sale.product, sale_id):
         found = waiting.join(shop(), asking, sale_id, proof, suspected=suspected(asking.id))
-    if found.place:
+    if found.place and not found.entered:
         say(gettext("You are on the waitlist, at place %(place)s.", place=found.place))
     return reply(_for_programs(found), then=_page(found))
 
@@ -59,13 +59,17 @@ def _page(found: Waiting) -> str:
 
 
 def _for_programs(found: Waiting) -> dict[str, Any]:
-    """``place`` is null for one who doesn't wait; ``orders`` are those with which they hold units, an offer too."""
+    """``place`` is null for one who doesn't wait, or whose draw isn't over.
+
+    ``orders`` are those with which they hold units, an offer too.
+    """
     sale = found.sale
     here = url_for(".place", sale_id=sale.id, _external=True)
     return {
         "sale": sale.id,
         "product name": sale.product,
-        "place": found.place,
+        "place": None if found.entered else found.place,
+        "in_draw": found.entered,
         "waiting": sale.waiting,
         "orders": list(found.orders),
         "offer_seconds": shop().config.offer_window,

@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from storefront.domain.account import Account, Login, Profile
 from storefront.domain.errors import LedgerDown, LimitReached, Refused
-from storefront.domain.ids import new_order_id
 from storefront.domain.sale import Sale, Terms
 from storefront.local.shop import LocalShop
 from storefront.services import accounts, buying, paying, selling, waiting
@@ -55,9 +55,10 @@ def known(shop: Shop, account: Account) -> Account:
     return found
 
 
-def sale_of(shop: Shop, units: int = UNITS) -> Sale:
+def sale_of(shop: Shop, units: int = UNITS, draw: int = 0) -> Sale:
     now = shop.memory.now_ms() // 1000
-    return selling.open_sale(shop, None, Terms(unique("sale"), units, "x", now - 60, now + 3600, price=100)).sale
+    terms = Terms(unique("sale"), units, "x", now - 60, now + 3600, price=100, draw=draw)
+    return selling.open_sale(shop, None, terms).sale
 
 
 def willing(act: Callable[[], object]) -> bool:
@@ -119,6 +120,11 @@ def test_a_registration_outlives_a_broker_that_forgets_it_though_nobody_register
     running: LocalShop, inside: Shop
 ) -> None:
     sale, buyer = sale_of(inside), shopper_of(inside)
+    drawing, entrants = sale_of(inside, draw=600), [shopper_of(inside) for _ in range(4)]
+    for one in entrants:
+        waiting.join(inside, one, drawing.id)
+    entered = inside.waitlist.all(drawing.id)
+    assert len(entered) == len({one.number for one in entered}) == 4
     broker = running.processes["broker"]
     broker.kill()  # it may lose its last second
     broker.start()
@@ -137,6 +143,8 @@ def test_a_registration_outlives_a_broker_that_forgets_it_though_nobody_register
     inside.memory.redis.flushall()
     eventually(lambda: sale_is_open(inside, sale), timeout=60)
     assert inside.accounts.get(buyer.name) == buyer
+    assert inside.waitlist.all(drawing.id) == entered
+    assert inside.sales.get(drawing.id) == replace(drawing, waiting=4)
 
 
 @pytest.mark.parametrize("fault", ["redis killed", "redis emptied", "broker killed"])
@@ -170,13 +178,13 @@ def test_an_offer_whose_request_never_got_through_is_made_again_to_the_same_shop
         waiting.join(inside, one, sale.id)
     running.processes["expiry"].stop()
     paying.cancel(inside, buyer, bought.order)
-    (offer,) = inside.waitlist.offer({sale.id: new_order_id(sale.id)}, doubt_ms=100, pay_ms=60_000)
+    (offer,) = inside.waitlist.offer([sale.id], {}, 1, doubt_ms=100, pay_ms=60_000, drawn_pay_ms=60_000)
     assert offer.shopper == waiters[0].id  # and this sweep dies before it appends the request
     running.processes["expiry"].start()
     eventually(lambda: inside.orders.get(offer.order).state == "released")  # type: ignore[union-attr]
     (again,) = eventually(lambda: inside.orders.of_buyer(sale.id, waiters[0].id))
     assert again.id != offer.order
-    eventually(lambda: [shopper for shopper, _ in inside.waitlist.all(sale.id)] == [waiters[1].id])
+    eventually(lambda: [one.shopper for one in inside.waitlist.all(sale.id)] == [waiters[1].id])
 
 
 def test_a_file_that_was_torn_within_a_transaction_is_written_anew(running: LocalShop, inside: Shop) -> None:

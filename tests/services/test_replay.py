@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from storefront.domain import records
+from storefront.domain.draw import MOST
 from storefront.domain.ids import new_order_id, new_sale_id
 from storefront.domain.order import OrderState
 from storefront.domain.records import Record
@@ -38,7 +39,7 @@ MONEY = st.sampled_from(
 STEPS = st.one_of(
     st.tuples(st.sampled_from(["Requested", "Released"]), ORDERS, st.sampled_from(["old", "new"])),
     st.tuples(st.sampled_from(["Expired", "Cancelled", "Revoked"]), ORDERS, st.none()),
-    st.tuples(st.sampled_from(["Joined", "Left"]), ORDERS, st.none()),
+    st.tuples(st.sampled_from(["Joined", "Left"]), ORDERS, st.sampled_from([0, 1, 2, MOST])),
     st.tuples(st.sampled_from(["Paid", "Refunded"]), ORDERS, CHARGES),
     st.tuples(st.just("Restored"), ORDERS, st.tuples(st.sampled_from(RESTORED), MONEY, st.booleans(), st.booleans())),
     st.tuples(
@@ -85,8 +86,8 @@ def record_of(step: tuple[str, int, object], sale: str, ids: list[str], signed: 
             )
         case "Released", str(epoch):
             record = records.Released(at=5, sale=sale, order=order, epoch=epoch)
-        case "Joined", _:
-            record = records.Joined(at=5, sale=sale, shopper=shopper, shopper_name=shopper)
+        case "Joined", int(drawn):
+            record = records.Joined(at=5, sale=sale, shopper=shopper, shopper_name=shopper, number=drawn)
         case "Left", _:
             record = records.Left(at=5, sale=sale, shopper=shopper)
         case "Paid", str(charge):
@@ -190,7 +191,7 @@ def test_replay_and_scripts_agree(shop: Shop, num: int, steps: list[tuple[str, i
         assert set(shop.memory.redis.zrange(keys.sale_payments(sale), 0, -1)) == paid
         assert (found.units, found.refunds) == (told.units, told.refunds)
         assert shop.memory.field(keys.sale(sale), "position") == str(told.position)
-        assert shop.waitlist.all(sale) == [(shopper, shopper) for shopper in told.waiting]
+        assert shop.waitlist.all(sale) == [(shopper, shopper, told.numbers[shopper]) for shopper in told.waiting]
         assert found.waiting == (0 if told.called_off else len(told.waiting))
         for number, order in enumerate(ids):
             fields, expected = shop.memory.hash(keys.order(order)), told.orders.get(order)

@@ -25,7 +25,7 @@ def order_of(shop: Shop, sale: Sale, shopper: Account) -> Order:
 
 
 def waiters(shop: Shop, sale: Sale) -> list[str]:
-    return [shopper for shopper, _ in shop.waitlist.all(sale.id)]
+    return [one.shopper for one in shop.waitlist.all(sale.id)]
 
 
 def now_of(shop: Shop, sale: Sale) -> Sale:

@@ -1,7 +1,8 @@
--- A shopper joins a sale's waitlist, or leaves it. Its order is that of the ledger's lines.
+-- A shopper joins a sale's waitlist, or leaves it. Its order is that of the ledger's lines, behind those who entered a draw,
+-- whose order is that of their numbers: these have negative scores.
 -- KEYS[1] sale   KEYS[2] buyers   KEYS[3] waitlist   KEYS[4] waiters
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] "joined" or "left"   ARGV[4] shopper   ARGV[5] shopper's name
--- ARGV[6] what order keys begin with
+-- ARGV[6] what order keys begin with   ARGV[7] their number in a draw, 0 for none
 -- Returns "joined", "left", "ignored" (waits already; holds all they may; doesn't wait), "already", "missing", "gap" or
 -- "another_epoch".
 -- Only placed orders count for the limit: a replay of the ledger knows no others.
@@ -17,7 +18,8 @@ if ARGV[3] == 'joined' then
   end
   local waits = redis.call('ZSCORE', KEYS[3], ARGV[4])
   if not waits and live < tonumber(redis.call('HGET', KEYS[1], 'limit')) then
-    redis.call('ZADD', KEYS[3], (read_place(ARGV[2])), ARGV[4])
+    local number = tonumber(ARGV[7])
+    redis.call('ZADD', KEYS[3], number > 0 and string.format('%.0f', number - 2 ^ 53) or (read_place(ARGV[2])), ARGV[4])
     redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])
     redis.call('HINCRBY', KEYS[1], 'waiting', 1)
     word = 'joined'

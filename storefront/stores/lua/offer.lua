@@ -1,41 +1,52 @@
--- Take one unit for whoever has waited longest: a purchase that the sweep makes for them.
--- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda   KEYS[5] waitlist   KEYS[6] waiters
--- ARGV[1] order id   ARGV[2] what order keys begin with   ARGV[3] ms until the sweep doubts the reservation
--- ARGV[4] ms to pay
--- Returns {"offered", shopper, shopper's name, at, epoch, pay_by}, or {"nothing"}: no unit, nobody who may have it, or the
--- sale isn't open or is paused. at and pay_by in Unix ms.
+-- Take a unit each for those who have waited longest: purchases that the sweep makes for them.
+-- KEYS[1] sale   KEYS[2] buyers   KEYS[3] agenda   KEYS[4] waitlist   KEYS[5] waiters   KEYS[6…] orders
+-- ARGV[1] what order keys begin with   ARGV[2] ms until the sweep doubts the reservation
+-- ARGV[3] ms to pay   ARGV[4] the same for those who entered a draw
+-- ARGV[5] the score behind which to begin, "-inf" for in front   ARGV[6…] order ids
+-- Returns {at, epoch, the last score looked at, then for each order that was made: shopper, shopper's name, pay_by}, or
+-- nothing: the sale isn't open, is paused or still draws, or there is no unit, or nobody who may have it. Moments in Unix ms.
 -- Whoever is offered a unit waits on until the order is placed. Should its request not get through, the sweep takes the
 -- unit back, and offers it to them again.
-local sale = redis.call('HMGET', KEYS[1], 'signed', 'begins', 'ends', 'limit', 'stock', 'waiting', 'product', 'price', 'currency', 'paused', 'called_off')
-if not sale[2] or tonumber(sale[6] or 0) <= 0 or tonumber(sale[5]) <= 0 then return {'nothing'} end
-if sale[10] == '1' or sale[11] == '1' then return {'nothing'} end
+local sale = redis.call('HMGET', KEYS[1], 'signed', 'begins', 'ends', 'limit', 'stock', 'waiting', 'product', 'price', 'currency', 'paused', 'called_off', 'draw')
+if not sale[2] or tonumber(sale[6] or 0) <= 0 or tonumber(sale[5]) <= 0 then return {} end
+if redis.call('EXISTS', KEYS[6]) == 1 then return {} end -- it ran before: what it made then, the sweep finds in doubt
+if sale[10] == '1' or sale[11] == '1' then return {} end
 local epoch, now = epoch_in_force(), now_ms()
-if sale[1] ~= epoch or now < sale[2] * 1000 or now >= sale[3] * 1000 then return {'nothing'} end
+local opens = (sale[2] + (sale[12] or 0)) * 1000
+if sale[1] ~= epoch or now < opens or now >= sale[3] * 1000 then return {} end
 
 -- Not one who is being served: an order of theirs is being placed.
 local function may_have(shopper)
   local held = orders_held(KEYS[2], shopper)
   for _, order in ipairs(held) do
-    local state = redis.call('HGET', ARGV[2] .. order, 'state')
+    local state = redis.call('HGET', ARGV[1] .. order, 'state')
     if state == 'reserved' or state == 'releasing' then return false end
   end
   return #held < tonumber(sale[4])
 end
 
-local shopper
-local from, piece = 0, 100
-repeat
-  local some = redis.call('ZRANGE', KEYS[5], from, from + piece - 1)
-  for _, one in ipairs(some) do
-    if may_have(one) then
-      shopper = one
-      break
-    end
-  end
-  from = from + piece
-until shopper or #some < piece
-if not shopper then return {'nothing'} end
+local first_order = 6
+local made, most = 0, math.min(#ARGV - first_order + 1, tonumber(sale[5]))
+local told = {string.format('%.0f', now), epoch, ARGV[5]}
+local function offer_to(shopper, score)
+  local name = redis.call('HGET', KEYS[5], shopper) or ''
+  local pay_ms = tonumber(score) < 0 and ARGV[4] or ARGV[3]
+  local keys = {KEYS[1], KEYS[2], KEYS[first_order + made], KEYS[3]}
+  local pay_by = reserve_unit(keys, ARGV[first_order + made], shopper, name, epoch, now, ARGV[2], pay_ms, {sale[7], sale[8], sale[9]})
+  made = made + 1
+  told[#told + 1] = shopper
+  told[#told + 1] = name
+  told[#told + 1] = string.format('%.0f', pay_by)
+end
 
-local name = redis.call('HGET', KEYS[6], shopper) or ''
-local pay_by = reserve_unit(KEYS, ARGV[1], shopper, name, epoch, now, ARGV[3], ARGV[4], {sale[7], sale[8], sale[9]})
-return {'offered', shopper, name, string.format('%.0f', now), epoch, string.format('%.0f', pay_by)}
+local piece = 100
+repeat
+  local from = told[3] == '-inf' and told[3] or '(' .. told[3]
+  local some = redis.call('ZRANGEBYSCORE', KEYS[4], from, '+inf', 'WITHSCORES', 'LIMIT', 0, piece)
+  for n = 1, #some, 2 do
+    if made < most and may_have(some[n]) then offer_to(some[n], some[n + 1]) end
+    if made < most then told[3] = some[n + 1] end
+  end
+until made >= most or #some < 2 * piece
+if made == 0 then return {} end
+return told

@@ -75,6 +75,7 @@ NAME = said(TEXT, N_("Name of an account."))
 UNITS = record(dict.fromkeys(("total", "left", "reserved", "unpaid", "paid", "expired"), COUNT))
 COUNTED = record({"orders": COUNT, "amount": MINOR})
 PHASE = one_of(*Phase)
+IN_DRAW = said(FLAG, N_("Whether you take part in a draw of which the units aren't handed out yet."))
 LINKS_OF_SALE = ("self", "status", "reminder", "waitlist", "proof")
 
 SALE: dict[str, Schema] = {
@@ -88,6 +89,9 @@ SALE: dict[str, Schema] = {
     "limit": said(COUNT, N_("How many units one shopper may hold.")),
     "proof": one_of(*Proof),
     "min_account_age": said(COUNT, N_("For how many seconds an account must have been registered to buy.")),
+    "draw": said(COUNT, N_("For how many seconds from the begin on whoever presses enters a draw; 0 for none.")),
+    "seal": said(or_none(TEXT), N_("SHA-256 of the seed of the draw, in hexadecimal.")),
+    "seed": said(or_none(TEXT), N_("What decided the draw; null before it is closed.")),
     "description": TEXT,
     "image": said(TEXT, N_("Address of the picture; empty for none.")),
     "merchant": or_none(NAME),
@@ -159,6 +163,7 @@ ANSWERS: dict[str, Schema] = {
             **SALE,
             "your_orders": said(many(ORDER_ID), N_("Orders of yours that hold a unit of this sale.")),
             "your_place": said(or_none(COUNT), N_("Your place on the waitlist, if you wait.")),
+            "in_draw": IN_DRAW,
         }
     ),
     "Sales": record(
@@ -186,6 +191,16 @@ ANSWERS: dict[str, Schema] = {
             "links": links("order", "pay", "cancel"),
         }
     ),
+    "Entry": record(
+        {
+            "message": TEXT,
+            "username": NAME,
+            "product name": PRODUCT,
+            "sale": SALE_ID,
+            "draw_closes": said(MOMENT, N_("When nobody can enter any more.")),
+            "links": links("waitlist", "sale"),
+        }
+    ),
     "Order": record(WHOLE_ORDER),
     "Payment": record(
         WHOLE_ORDER, {"payment": said(LINK, N_("Page of the payment provider, where the order is to be paid."))}
@@ -196,6 +211,7 @@ ANSWERS: dict[str, Schema] = {
             "sale": SALE_ID,
             "product name": PRODUCT,
             "place": said(or_none(COUNT), N_("Your place on the waitlist, if you wait.")),
+            "in_draw": IN_DRAW,
             "waiting": COUNT,
             "orders": said(many(ORDER_ID), N_("Orders of yours that hold a unit of this sale.")),
             "offer_seconds": said(COUNT, N_("Seconds to pay for a unit that is offered.")),

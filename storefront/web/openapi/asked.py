@@ -87,6 +87,7 @@ MEANINGS = {
     "limit": N_("How many units one shopper may hold, at most as many as there are; 1 if left out."),
     "proof": N_("A proof of work where one is asked for, or a ticket."),
     "min_account_age": N_("For how many seconds an account must have been registered to buy."),
+    "draw": N_("For how many seconds from the begin on whoever presses enters a draw; 0 for none."),
     "image": N_("Address of a picture, which the shop fetches once and then serves itself."),
     "everywhere": N_("Whether everything ends that the account has, not this token alone."),
     "units": N_("How many units more, or fewer where it is negative."),

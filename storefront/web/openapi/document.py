@@ -159,7 +159,7 @@ def _responses(operation: Operation, path: str, method: str, refusals: dict[str,
             }
             for link in operation.links
         }
-    further = {str(status): {"description": FURTHER[status]} for status in operation.more}
+    further = {str(status): FURTHER[status] for status in operation.more}
     refused: dict[str, Any] = {}
     for status, faults in sorted(_faults(operation, path, method).items()):
         name = ".".join([str(status), *sorted({code for code, _ in faults})])
@@ -170,10 +170,14 @@ def _responses(operation: Operation, path: str, method: str, refusals: dict[str,
     return {"200": good, **further, **refused}
 
 
-FURTHER = {
-    302: N_("People see it on another page."),
-    303: N_("Whoever is logged in needs no form."),
-    304: N_("Nothing has changed since."),
+FURTHER: dict[int, dict[str, Any]] = {
+    202: {
+        "description": N_("The sale draws its units by lot, and you have entered. Nothing is bought yet."),
+        "content": {"application/json": {"schema": ref("Entry")}},
+    },
+    302: {"description": N_("People see it on another page.")},
+    303: {"description": N_("Whoever is logged in needs no form.")},
+    304: {"description": N_("Nothing has changed since.")},
 }
 
 

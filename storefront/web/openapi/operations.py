@@ -195,11 +195,11 @@ OPERATIONS = [
               refusals=(errors.NoSuchPage,), is_limited=False, more=(304,)),
     # Buying
     Operation(
-        "buy", "buying.buy", N_("Buy one unit."), "Purchase", "buying", Who.ACCOUNT,
+        "buy", "buying.buy", N_("Buy one unit, or enter the draw."), "Purchase", "buying", Who.ACCOUNT,
         form=forms.ProofForm, parameters=KEY,
         refusals=(errors.NoSuchSale, *SHUT, errors.AllHeld, errors.LimitReached, errors.PurchaseLost, *PROOFS,
-                  errors.LedgerDown, *KEYED),
-        links=AROUND_ORDER,
+                  errors.LedgerDown, errors.Overloaded, *KEYED),
+        links=AROUND_ORDER, more=(202,),
     ),
     Operation("askForProof", "proving.challenge", N_("Work to do before buying or waiting."), "Challenge", "buying",
               Who.ACCOUNT, refusals=OF_SALES),
@@ -208,8 +208,9 @@ OPERATIONS = [
     Operation("showPlace", "waiting.place", N_("Your place on a sale's waitlist."), "Place", "buying", Who.ACCOUNT,
               refusals=OF_SALES, more=(302,)),
     Operation(
-        "joinWaitlist", "waiting.join", N_("Wait for a unit that comes back, once all are held."), "Place", "buying",
-        Who.ACCOUNT, form=forms.ProofForm,
+        "joinWaitlist", "waiting.join",
+        N_("Wait for a unit that comes back, once all are held; or enter the draw."), "Place", "buying", Who.ACCOUNT,
+        form=forms.ProofForm,
         refusals=(*OF_SALES, *SHUT, errors.UnitsLeft, errors.LimitReached, *PROOFS, errors.Overloaded),
         links=(Link("leaveWaitlist", SAME_SALE),),
     ),

@@ -1,0 +1,132 @@
+"""A draw: whoever enters in time has the same chance, nobody twice, and the units go to the least numbers."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from storefront.domain.account import Account
+from storefront.domain.draw import number_of, seal_of
+from storefront.domain.errors import AllHeld, Drawing, LimitReached
+from storefront.domain.records import Joined
+from storefront.domain.sale import Phase, Sale
+from storefront.services import auditing, buying, waiting
+from storefront.shop import Shop
+from tests.conftest import eventually
+
+
+def press(shop: Shop, shopper: Account, sale: Sale) -> Drawing:
+    """Press the button while the draw is open, and enter."""
+    with pytest.raises(Drawing) as told:
+        buying.buy(shop, shopper, sale.product)
+    waiting.enter(shop, shopper, told.value)
+    return told.value
+
+
+def orders_of(shop: Shop, sale: Sale, shopper: Account) -> list[str]:
+    return [str(one.state) for one in shop.orders.of_buyer(sale.id, shopper.id)]
+
+
+def handed_out(shop: Shop, sale: Sale) -> bool:
+    found = shop.sales.get(sale.id)
+    assert found is not None
+    assert found.adds_up
+    return found.units.unpaid == found.terms.num
+
+
+@pytest.fixture
+def opening(a_sale: Callable[..., Sale]) -> Callable[..., Sale]:
+    """Opens sales of which the draw closes in ``closes`` seconds."""
+    return lambda num, closes: a_sale(num=num, draw=60 + closes)
+
+
+def test_the_least_numbers_win_whoever_pressed_first(
+    shop: Shop, somebody: Callable[..., Account], opening: Callable[..., Sale]
+) -> None:
+    people = [somebody() for _ in range(5)]
+    sale = opening(2, 5)
+    by_number = sorted(people, key=lambda one: number_of(sale.seed, one.name))
+    for one in reversed(by_number):  # who wins presses last
+        assert not press(shop, one, sale).entered
+    assert press(shop, by_number[4], sale).entered
+    assert [one.shopper for one in shop.waitlist.all(sale.id)] == [one.id for one in by_number]
+    assert [orders_of(shop, sale, one) for one in people] == [[]] * 5
+    eventually(lambda: handed_out(shop, sale))
+    assert [orders_of(shop, sale, one) for one in by_number] == [["pending"], ["pending"], [], [], []]
+    (order,) = shop.orders.of_buyer(sale.id, by_number[0].id)
+    assert order.at >= sale.terms.draw_closes * 1000
+    assert order.pay_by - order.at == shop.config.payment_window * 1000
+    assert [one.shopper for one in shop.waitlist.all(sale.id)] == [one.id for one in by_number[2:]]
+    with pytest.raises(AllHeld):
+        buying.buy(shop, by_number[3], sale.product)
+    with pytest.raises(LimitReached):
+        buying.buy(shop, by_number[0], sale.product)
+    late = somebody()
+    assert waiting.join(shop, late, sale.id).place == 4
+    assert shop.waitlist.all(sale.id)[-1] == (late.id, late.name, 0)
+    assert auditing.audit(shop, sale.id).adds_up
+
+
+def test_what_nobody_entered_for_is_for_sale_afterwards(
+    shop: Shop, somebody: Callable[..., Account], opening: Callable[..., Sale]
+) -> None:
+    sale, (entrant, passer_by) = opening(2, 2), [somebody() for _ in range(2)]
+    press(shop, entrant, sale)
+
+    def phase() -> Phase:
+        found = shop.sales.get(sale.id)
+        assert found is not None
+        return found.phase(shop.memory.now_ms() / 1000)
+
+    assert phase() is Phase.DRAWING
+    eventually(lambda: phase() is Phase.LIVE)
+    assert orders_of(shop, sale, entrant) == ["pending"]
+    assert buying.buy(shop, passer_by, sale.product).order
+
+
+def test_who_leaves_and_comes_again_has_the_same_number(
+    shop: Shop, somebody: Callable[..., Account], opening: Callable[..., Sale]
+) -> None:
+    sale, entrant = opening(1, 600), somebody()
+    press(shop, entrant, sale)
+    before = shop.waitlist.all(sale.id)
+    assert waiting.look(shop, entrant, sale.id).entered
+    assert not waiting.leave(shop, entrant, sale.id).entered
+    assert shop.waitlist.all(sale.id) == []
+    assert waiting.join(shop, entrant, sale.id).entered
+    assert shop.waitlist.all(sale.id) == before
+
+
+def test_many_who_press_at_once_are_all_in(
+    shop: Shop, somebody: Callable[..., Account], opening: Callable[..., Sale]
+) -> None:
+    people = [somebody() for _ in range(12)]
+    sale = opening(1, 600)
+    with ThreadPoolExecutor(24) as pool:
+        list(pool.map(lambda one: press(shop, one, sale), people))
+    assert {one.shopper for one in shop.waitlist.all(sale.id)} == {one.id for one in people}
+
+
+def test_hundreds_of_units_are_handed_out_in_order(shop: Shop, opening: Callable[..., Sale]) -> None:
+    """More than go in one round trip, and more who wait than are looked at in one piece."""
+    sale = opening(230, 4)
+    names = [f"{sale.id} {number}" for number in range(350)]
+    shop.ledger.append_all(
+        Joined(at=1, sale=sale.id, shopper=name, shopper_name=name, number=number_of(sale.seed, name)) for name in names
+    )
+    eventually(lambda: handed_out(shop, sale))
+    winners = sorted(names, key=lambda name: number_of(sale.seed, name))[:230]
+    orders = [fields for _, fields in shop.orders.all_of({sale.id})[sale.id]]
+    assert {fields["shopper"] for fields in orders} == set(winners)
+    assert [one.shopper for one in shop.waitlist.all(sale.id)] == sorted(
+        set(names) - set(winners), key=lambda name: number_of(sale.seed, name)
+    )
+
+
+def test_the_seal_was_there_before_the_seed_is_told(shop: Shop, opening: Callable[..., Sale]) -> None:
+    sale, other = opening(1, 600), opening(1, 600)
+    assert len(sale.seed) == 32
+    assert sale.seed != other.seed
+    assert len(seal_of(sale.seed)) == 64
+    assert 1 <= number_of(sale.seed, "小明") <= 1 << 52
+    assert number_of("0" * 32, "ann") == 1 + 0x4274F575A9CDB  # so that nobody changes the rule unawares
