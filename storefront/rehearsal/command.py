@@ -91,6 +91,10 @@ def _played(shop: Shop, sale: Sale, asked: Asked, script: Script, screen: Screen
     )
     if sale.terms.proof != Proof.OFF:
         screen.say("The sale asks for a proof of work; the shadow asks for none, so all press at once.")
+    if sale.terms.draw:
+        screen.say(
+            "The sale draws its units by lot; in the shadow who presses first buys first, and all press at once."
+        )
     shadow.clear(shop.config, screen.say)
     programme = Programme(asked, script, most_from(shop.config, asked.shoppers))
     size, stages = Size(asked.web, asked.workers), []

@@ -132,7 +132,7 @@ class Theatre:
         begins = math.ceil(self._clock(earliest))
         terms = replace(
             self._terms, product=f"{self._terms.product} {self._stages}", begins=begins, ends=begins + LASTS,
-            proof=Proof.OFF, image="",
+            proof=Proof.OFF, draw=0, image="",
         )  # fmt: skip
         return selling.open_sale(self._shadow.inside, None, terms).sale
 

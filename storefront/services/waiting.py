@@ -42,10 +42,12 @@ APPLY_TIMEOUT = 5.0
 class Waiting:
     """A shopper and a sale's waitlist, as they are now. ``place`` is 1 in front, None for one who doesn't wait.
 
-    ``orders`` are the ids of those with which the shopper holds units, the newest last.
+    ``orders`` are the ids of those with which the shopper holds units, the newest last. For ``stands`` see
+    ``stores.waitlist.Standing``.
     """
 
     seen: Look
+    stands: bool
     place: int | None
     orders: tuple[str, ...]
 
@@ -66,8 +68,8 @@ def look(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
     if seen is None:
         shop.require_open()
         raise NoSaleOfThisId
-    place = shop.waitlist.place(sale_id, shopper.id)
-    return Waiting(seen, place, tuple(shop.orders.held(sale_id, shopper.id)))
+    (standing,) = shop.waitlist.standings([(sale_id, shopper.id)])
+    return Waiting(seen, *standing)
 
 
 def place_of(shop: Shop, shopper: Account, sale: Sale) -> int | None:
@@ -85,8 +87,7 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
     Raises NoSaleOfThisId, NotStarted, Ended, SalePaused, SaleCancelled, SoldOut, UnitsLeft where one may just buy,
     LimitReached, AccountTooNew, ProofRequired, ProofInvalid, Recovering, or Overloaded while the worker is behind.
     """
-    waiting = look(shop, shopper, sale_id)
-    shop.require_open()
+    waiting = _standing(look(shop, shopper, sale_id))
     if waiting.place is not None:
         return waiting
     now, terms = int(waiting.seen.now * 1000), waiting.sale.terms
@@ -99,14 +100,20 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
     with proving.spending(shop, purpose, proof):
         number = number_of(waiting.sale.seed, shopper.name) if now < terms.draw_closes * 1000 else 0
         _append(shop, Joined(at=now, sale=sale_id, shopper=shopper.id, shopper_name=shopper.name, number=number))
-    return look(shop, shopper, sale_id)
+    return _standing(look(shop, shopper, sale_id))
+
+
+def _standing(waiting: Waiting) -> Waiting:
+    if not waiting.stands:
+        raise Recovering
+    return waiting
 
 
 def enter(shop: Shop, shopper: Account | Claims, drawing: Drawing, proof: str = "", *, suspected: bool = False) -> None:
     """Enter a draw that ``buying.buy`` has just told this shopper of. Entering twice is entering once.
 
-    Returns when it is sure. Raises ProofRequired, ProofInvalid, LedgerDown, or Overloaded while the worker is behind:
-    then the shopper may have entered.
+    Returns when it is sure. Raises ProofRequired, ProofInvalid, LedgerDown, Recovering, or Overloaded while the worker
+    is behind: then the shopper may have entered.
     """
     if drawing.entered:
         return
@@ -131,13 +138,17 @@ def enter(shop: Shop, shopper: Account | Claims, drawing: Drawing, proof: str = 
         shop.entering.release()
 
 
-def _stand(shop: Shop, entries: list[Joined]) -> list[None]:
-    """Have entries stand in the ledger, and be applied. Raises LedgerDown, or Overloaded while the worker is behind."""
+def _stand(shop: Shop, entries: list[Joined]) -> list[Exception | None]:
+    """Have entries stand in the ledger, and be applied: None for each that is, else Recovering.
+
+    Raises LedgerDown, or Overloaded while the worker is behind.
+    """
     shop.ledger.require()
     last = {(one.topic, one.partition): one.offset for one in shop.ledger.append_all(entries)}
     for (topic, partition), offset in last.items():
         shop.positions.wait(topic, partition, offset, APPLY_TIMEOUT)
-    return [None] * len(entries)
+    standings = shop.waitlist.standings([(one.sale, one.shopper) for one in entries])
+    return [None if stands and (place or held) else Recovering() for stands, place, held in standings]
 
 
 def leave(shop: Shop, shopper: Account, sale_id: str) -> Waiting:

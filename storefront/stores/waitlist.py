@@ -30,6 +30,17 @@ def effect(record: Joined | Left, epoch: str, place: str) -> Call:
     )
 
 
+class Standing(NamedTuple):
+    """A shopper's ``place`` on a waitlist, 1 in front, None for one who doesn't wait; and the orders they hold.
+
+    Unless ``stands``, a mending of the ledger may still forget it: nobody is told then that they wait.
+    """
+
+    stands: bool
+    place: int | None
+    orders: tuple[str, ...]
+
+
 class Waitlist:
     """Reads waitlists, and takes units for those who wait."""
 
@@ -40,6 +51,16 @@ class Waitlist:
         """Where a shopper stands, 1 being the front; None for one who doesn't wait."""
         rank = cast("int | None", self._memory.redis.zrank(keys.waitlist(sale), shopper))
         return None if rank is None else rank + 1
+
+    def standings(self, waiters: list[tuple[str, str]]) -> list[Standing]:
+        """Where shoppers stand, given as pairs of sale and shopper, in one round trip."""
+        told = self._memory.scripts.run_many(
+            [
+                ("waits", [keys.sale(sale), keys.waitlist(sale), keys.buyers(sale)], [shopper])
+                for sale, shopper in waiters
+            ]
+        )
+        return [Standing(word == "open", int(place) or None, tuple(held)) for word, place, *held in told]
 
     def all(self, sale: str) -> list[Waiter]:
         """Everyone who waits, in order."""

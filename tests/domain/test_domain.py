@@ -78,6 +78,23 @@ def test_the_phase_of_a_sale(now: float, units: Units, phase: Phase) -> None:
     assert sale.phase(now) is phase
 
 
+@pytest.mark.parametrize(
+    ("now", "left", "waiting", "phase"),
+    [
+        (99, 1, 0, Phase.UPCOMING),
+        (100, 1, 0, Phase.DRAWING),
+        (109.9, 1, 5, Phase.DRAWING),
+        (110, 1, 5, Phase.DRAWING),
+        (110, 0, 5, Phase.ALL_HELD),
+        (110, 1, 0, Phase.LIVE),
+        (200, 1, 5, Phase.ENDED),
+    ],
+)
+def test_the_phase_of_a_sale_that_draws(now: float, left: int, waiting: int, phase: Phase) -> None:
+    units = Units(left, 1 - left, 0, 0)
+    assert Sale("x", Terms("p", 1, "m", 100, 200, draw=10), units, "", "", waiting=waiting).phase(now) is phase
+
+
 def an_example(kind: type[records.Record]) -> records.Record:
     values: dict[str, Any] = {"int": 7, "bool": True, "str": '七 \u0000"', "int | None": None, "str | None": None}
     return kind(
@@ -94,10 +111,10 @@ def test_a_record_is_read_as_it_was_written(kind: type[records.Record]) -> None:
 
 def test_a_sale_that_was_opened_before_a_term_was_known_has_its_default() -> None:
     written = json.loads(records.encode(an_example(records.Opened)))
-    older = {name: value for name, value in written.items() if name not in ("proof", "min_account_age")}
+    older = {name: value for name, value in written.items() if name not in ("proof", "min_account_age", "draw")}
     read = records.decode(json.dumps(older).encode())
     assert isinstance(read, records.Opened)
-    assert (read.proof, read.min_account_age) == ("off", 0)
+    assert (read.proof, read.min_account_age, read.draw) == ("off", 0, 0)
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b"5", b'{"kind": "Nothing"}', b'{"kind": "Paid"}', b"\xff"])

@@ -104,6 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--deletions", type=int, default=0, help="of accounts")
     parser.add_argument("--deaths", type=int, default=1, help="mendings begun that don't come to their end")
     parser.add_argument("--waiters", type=int, default=0, help="shoppers who join the waitlist rather than buy")
+    parser.add_argument("--draws", action="store_true", help="who waits may enter a draw")
     parser.add_argument("--changes", nargs="+", default=[], choices=CHANGES, help="what the merchant may do")
     parser.add_argument("--slow", action="store_true", help="a worker may apply what it read before a cut")
     parser.add_argument("--workers", type=int, default=1, help="needed only where workers aren't reduced away")
@@ -116,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
     size = Size(
         asked.units, asked.shoppers, asked.rollbacks, frozenset(asked.without),
         workers=asked.workers, twice=asked.twice, cuts=asked.cuts, deaths=asked.deaths, slow=asked.slow,
-        waiters=asked.waiters, changes=tuple(asked.changes),
+        waiters=asked.waiters, draws=asked.draws, changes=tuple(asked.changes),
     )  # fmt: skip
     model: Model = Buying(size, plain=asked.plain)
     if asked.accounts:

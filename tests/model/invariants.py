@@ -86,7 +86,7 @@ def unlike_a_replay(world: World, off: Off, *, cut: bool) -> str | None:
             return f"order {i} is {live.state}; a replay makes it {replayed.state}"
         if live.state in HELD and live.epoch != redis.signed:
             return f"order {i} is {live.state} since epoch {live.epoch}; signed is {redis.signed}"
-    for what in ("waiting", "num", "signed"):
+    for what in ("waiting", "numbers", "num", "signed"):
         here, there = getattr(redis, what), getattr(again, what)
         if here != there:
             return f"{what} is {here}; in a replay it is {there}"

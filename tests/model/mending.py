@@ -151,7 +151,11 @@ def _written(world: World, epoch: int, number: int, off: Off) -> tuple[Record, .
     return (
         Record("Mending", NOBODY, mark, number=number, units=redis.num),
         *(Record("Restored", i, mark, state=state) for i, state in known if "restore" not in off),
-        *(Record("Joined", i) for i in redis.waiting if redis.orders[i].state not in HELD and "restore" not in off),
+        *(
+            Record("Joined", i, number=number)
+            for i, number in zip(redis.waiting, redis.numbers, strict=True)
+            if redis.orders[i].state not in HELD and "restore" not in off
+        ),
         Record("Signed", NOBODY, epoch, mark),
     )
 

@@ -82,7 +82,9 @@ def _without_void(world: World, off: Off) -> World:
         return world
     if world.redis.cut:
         first = 0
-        while first < len(world.ledger) and world.ledger[first].number <= world.redis.mended:
+        for record in world.ledger:
+            if record.kind == "Mending" and record.number > world.redis.mended:
+                break
             first += 1
         nothing = empty(world.base.num, len(world.webs))
         position = max(world.redis.position - first, 0) if world.redis.cut == AGAIN else 0

@@ -49,6 +49,7 @@ from .world import (
     kind_of,
     offer,
     reserve,
+    stands,
     withdraw,
 )
 
@@ -56,7 +57,7 @@ from .world import (
 def steps(world: World, size: Size) -> Iterator[Step]:
     """Every next step, as words "actor: deed" and the world after it."""
     yield from _shoppers(world, size.off)
-    yield from _waiters(world)
+    yield from _waiters(world, size)
     yield from _merchant(world, size.off)
     yield from _payments(world)
     yield from _ledger(world, twice=size.twice)
@@ -101,11 +102,17 @@ def _shoppers(world: World, off: Off) -> Iterator[Step]:
             yield from _after(f"web: confirms {i}, the shopper is told yes", _web(world, i, YES), redis)
 
 
-def _waiters(world: World) -> Iterator[Step]:
+def _waiters(world: World, size: Size) -> Iterator[Step]:
+    """In the draw numbers are by lot, so whoever comes first may have any."""
     for i, web in enumerate(world.webs):
         if web == DOOR:
             yield f"web: {i} joins", _send(_web(world, i, JOINING), Record("Joined", i))
-        elif web == JOINING and i in world.redis.waiting:
+            taken = {record.number for record in (*world.flying, *world.ledger)} | {*world.redis.numbers}
+            for number in range(1, size.waiters + 1) if size.draws else ():
+                if number not in taken:
+                    entry = Record("Joined", i, number=number)
+                    yield f"web: {i} enters with number {number}", _send(_web(world, i, JOINING), entry)
+        elif web == JOINING and i in world.redis.waiting and stands(world.redis, world.epoch, size.off):
             yield f"web: {i} is told that they wait", _web(world, i, WAITS)
         elif web == WAITS and i in world.redis.waiting:
             yield f"web: {i} leaves", _send(_web(world, i, LEFT), Record("Left", i))

@@ -56,6 +56,9 @@ class BehindAMending(Buying):
         pytest.param(Buying(Size(1, 1, 1, waiters=1)), id="one waits, one rollback"),
         pytest.param(Buying(Size(1, 2, 0, waiters=1)), id="one buys, one waits"),
         pytest.param(Buying(Size(1, 2, 0, waiters=2)), id="two wait"),
+        pytest.param(Buying(Size(1, 2, 0, waiters=2, draws=True)), id="two enter a draw"),
+        pytest.param(Buying(Size(1, 1, 1, waiters=1, draws=True)), id="one enters a draw, one rollback"),
+        pytest.param(Buying(Size(1, 1, 0, cuts=1, waiters=1, draws=True)), id="one enters a draw, the ledger cut"),
         pytest.param(Buying(Size(1, 1, 0, cuts=1, slow=True)), id="the ledger cut, mended twice, a slow worker"),
         pytest.param(BehindAMending(Size(1, 1, 1, cuts=1, deaths=2)), id="a mending that Redis forgot, mended thrice"),
         pytest.param(Buying(Size(1, 1, 1, changes=("Withdrew",))), id="one buys, a unit is withdrawn, one rollback"),
@@ -82,6 +85,8 @@ def test_without_any_one_safeguard_somebody_is_harmed(safeguard: str) -> None:
     if safeguard in MENDING:
         rollbacks = 1 if safeguard == "unread" else 0
         size = Size(units=1, shoppers=1, rollbacks=rollbacks, cuts=1, off=frozenset({safeguard}))
+    if safeguard == "open":
+        size = Size(1, 1, 0, frozenset({safeguard}), cuts=1, waiters=1)
     if safeguard in CHANGING:
         kind = "Restocked" if safeguard == "once" else "Withdrew"
         size = Size(1, 1, 1, frozenset({safeguard}), twice=safeguard == "once", changes=(kind,))

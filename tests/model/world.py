@@ -25,6 +25,7 @@ SAFEGUARDS = {
     "past": "so is a Released; else it would free what was reserved anew",
     "queue": "reserve says no while somebody waits",
     "served": "whoever gets an order waits no more",
+    "open": "a shopper is told that they wait only while the sale is open",
     "taken": "a merchant's withdrawal takes its units, as a purchase does, before it is recorded",
     "change": "a merchant's change of another epoch than the ledger's last Signed is refused",
     "once": "a change is known by its id, so that the same one counts once",
@@ -42,7 +43,7 @@ SAFEGUARDS = {
 }
 
 # Those that only a cut ledger needs.
-MENDING = frozenset({"promise", "look", "unread", "restore", "close", "clear", "number", "whole", "behind"})
+MENDING = frozenset({"promise", "look", "unread", "restore", "close", "clear", "number", "whole", "behind", "open"})
 
 NOBODY = -1  # a Signed belongs to no order
 UNSIGNED = 0  # before the first Signed
@@ -73,11 +74,11 @@ class Order(NamedTuple):
 class Redis(NamedTuple):
     """The keys of one sale; all of them roll back together.
 
-    `waiting` is the waitlist, in order. `signed` is the epoch of the last Signed that counted: the sale is open while
-    that epoch is in force.
-    `position` is the offset of the first record not applied. `mended` is the number of the last Mending applied,
-    `begun` that of the last one begun here. `cut` tells how this Redis and a cut ledger stand to each other: WHOLE,
-    LOST or AGAIN. `num` is how many units the sale has.
+    `waiting` is the waitlist, in order, and `numbers` are those with which they entered a draw, 0 for none. `signed` is
+    the epoch of the last Signed that counted: the sale is open while that epoch is in force. `position` is the offset
+    of the first record not applied. `mended` is the number of the last Mending applied, `begun` that of the last one
+    begun here. `cut` tells how this Redis and a cut ledger stand to each other: WHOLE, LOST or AGAIN. `num` is how many
+    units the sale has.
     """
 
     stock: int
@@ -89,6 +90,7 @@ class Redis(NamedTuple):
     begun: int = 0
     cut: int = 0
     num: int = 0
+    numbers: tuple[int, ...] = ()
 
 
 WHOLE = 0  # the ledger holds what this Redis applied
@@ -100,8 +102,8 @@ class Record(NamedTuple):
     """One record of the ledger.
 
     Requested, Released, changes and Signed carry an epoch, Signed also the epoch that it succeeds, Mending its number
-    and the sale's units, and Restored a state. A Mending signs an epoch that is never in force, which Restored carries
-    too.
+    and the sale's units, Joined the number with which somebody entered a draw (0 for none), and Restored a state. A
+    Mending signs an epoch that is never in force, which Restored carries too.
     """
 
     kind: str
@@ -117,6 +119,8 @@ class Record(NamedTuple):
             return f"Signed(epoch {self.epoch} after {self.succeeds})"
         if self.kind == "Mending":
             return f"Mending({self.number}, as {self.epoch})"
+        if self.number:
+            return f"{self.kind}({self.order}, number {self.number})"
         if self.kind == "Restored":
             return f"Restored({self.order}, {self.state}, as {self.epoch})"
         return f"{self.kind}({self.order}, epoch {self.epoch})" if self.epoch else f"{self.kind}({self.order})"
@@ -173,6 +177,11 @@ def confirm(redis: Redis, order: int, asked: int, epoch: int, off: Off = ALL_ON)
     return None
 
 
+def stands(redis: Redis, epoch: int, off: Off = ALL_ON) -> bool:
+    """Whether the waitlist is one that no mending under way will forget."""
+    return redis.signed == epoch or "open" in off
+
+
 # Scripts that apply a record.
 
 
@@ -194,7 +203,13 @@ def apply_requested(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
 
 
 def _without_waiter(redis: Redis, shopper: int) -> Redis:
-    return redis._replace(waiting=tuple(other for other in redis.waiting if other != shopper))
+    if shopper not in redis.waiting:
+        return redis
+    place = redis.waiting.index(shopper)
+    return redis._replace(
+        waiting=redis.waiting[:place] + redis.waiting[place + 1 :],
+        numbers=redis.numbers[:place] + redis.numbers[place + 1 :],
+    )
 
 
 def apply_withdrew(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
@@ -236,10 +251,19 @@ def apply_revoked(redis: Redis, record: Record, _off: Off = ALL_ON) -> Redis:
 
 
 def apply_joined(redis: Redis, record: Record, _off: Off = ALL_ON) -> Redis:
-    """Put a shopper on the waitlist, unless they hold all they may: only placed orders count."""
+    """Put a shopper on the waitlist, unless they hold all they may: only placed orders count.
+
+    Those who entered a draw stand in front, the least number first.
+    """
     if record.order in redis.waiting or redis.orders[record.order].state in PLACED:
         return redis
-    return redis._replace(waiting=(*redis.waiting, record.order))
+    place = len(redis.waiting)
+    if record.number:
+        place = sum(0 < number < record.number for number in redis.numbers)
+    return redis._replace(
+        waiting=(*redis.waiting[:place], record.order, *redis.waiting[place:]),
+        numbers=(*redis.numbers[:place], record.number, *redis.numbers[place:]),
+    )
 
 
 def apply_left(redis: Redis, record: Record, _off: Off = ALL_ON) -> Redis:
@@ -291,7 +315,9 @@ def apply_mending(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     if record.number <= redis.mended and "number" not in off:
         return redis
     if "clear" not in off:
-        redis = redis._replace(stock=record.units, num=record.units, orders=(NONE,) * len(redis.orders), waiting=())
+        redis = redis._replace(
+            stock=record.units, num=record.units, orders=(NONE,) * len(redis.orders), waiting=(), numbers=()
+        )
     return redis._replace(signed=record.epoch, mended=record.number, cut=WHOLE if redis.cut == AGAIN else redis.cut)
 
 
@@ -426,8 +452,9 @@ class Size(NamedTuple):
 
     `twice`: each record may arrive twice. `workers` and `twice` add nothing where `reductions.py` is used; they test
     that. `deaths`: how many mendings may be begun that don't come to their end. `slow`: a worker may still apply what
-    it read before the cut. `waiters`: how many of the shoppers join the waitlist rather than buy. `changes`: what the
-    merchant may do to the sale, once each.
+    it read before the cut. `waiters`: how many of the shoppers join the waitlist rather than buy; with `draws` each
+    enters a draw, with a number of its own, or joins behind it. `changes`: what the merchant may do to the sale, once
+    each.
     """
 
     units: int
@@ -440,6 +467,7 @@ class Size(NamedTuple):
     deaths: int = 1
     slow: bool = False
     waiters: int = 0
+    draws: bool = False
     changes: tuple[str, ...] = ()
 
 

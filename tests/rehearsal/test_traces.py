@@ -72,7 +72,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         shop = Shop(config_of(running))
         eventually(shop.is_open)
         now = shop.memory.now_ms() // 1000
-        terms = Terms("彩排 / rehearsed", 4, "x", now + 3600, now + 7200, price=100, min_account_age=60, proof="on")
+        terms = Terms(
+            "彩排 / rehearsed", 4, "x", now + 3600, now + 7200, price=100, min_account_age=60, proof="on", draw=60
+        )
         yield Live(running, shop, selling.open_sale(shop, None, terms).sale)
         shop.close()
 
@@ -97,6 +99,7 @@ def test_a_rehearsal_sells_the_sale_on_a_shadow_and_leaves_the_live_shop_as_it_w
     assert "Every unit is accounted for: 4 sales" in output
     assert "The shadow is gone" in output
     assert "proof of work; the shadow asks for none" in output
+    assert "in the shadow who presses first buys first" in output
     assert ET.parse(svg).getroot() is not None
 
 

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from storefront.domain.account import Account
-from storefront.domain.errors import AllHeld, LimitReached, SoldOut, UnitsLeft
+from storefront.domain.errors import AllHeld, LimitReached, Recovering, SoldOut, UnitsLeft
 from storefront.domain.order import Order
 from storefront.domain.sale import Phase, Sale
 from storefront.services import auditing, buying, paying, waiting
 from storefront.shop import Shop
+from storefront.stores import keys
 from tests.conftest import eventually
 
 
@@ -79,3 +80,20 @@ def test_only_where_nothing_is_left_but_may_return_can_one_wait(
     paying.pay(shop, buyer, bought)
     with pytest.raises(SoldOut):
         waiting.join(shop, waiter, sale.id)
+
+
+def test_nobody_is_told_that_they_wait_while_the_sale_is_put_in_order(
+    shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    """A ledger that is mended forgets what was read before its mending: the model's safeguard "open"."""
+    sale, (buyer, waiter) = a_sale(), [somebody() for _ in range(2)]
+    buying.buy(shop, buyer, sale.product)
+    waiting.join(shop, waiter, sale.id)
+    signed = shop.memory.field(keys.sale(sale.id), "signed")
+    shop.memory.redis.hset(keys.sale(sale.id), "signed", "mending:of a test")
+    try:
+        with pytest.raises(Recovering):
+            waiting.join(shop, waiter, sale.id)
+    finally:
+        shop.memory.redis.hset(keys.sale(sale.id), "signed", signed or "")
+    assert waiting.join(shop, waiter, sale.id).place == 1

@@ -87,6 +87,7 @@ WRONG_TERMS: dict[str, list[Any]] = {
     "currency": ["XXX", "yuan", 5, "  "],
     "proof": ["sometimes", 5, True, " "],
     "min_account_age": [-1, "3600", 1.5, True, 10**10],
+    "draw": [-1, "30", 1.5, True, 3601, 3600],
     "image": ["nope", "javascript:alert(1)", 5],
     "description": [5, "x" * 10_000, "a\x00"],
 }

@@ -274,7 +274,15 @@ def test_a_sale_is_duplicated_for_a_day_ahead_with_its_picture(
     person = Person(app_with(sales_open_to="merchants"))
     person.log_in(merchant.name)
     name = unique("灯 & lamp")
-    fields = {"num": 7, "limit": 2, "amount": "12.50", "currency": "EUR", "min_account_age": 86400, "proof": "on"}
+    fields = {
+        "num": 7,
+        "limit": 2,
+        "amount": "12.50",
+        "currency": "EUR",
+        "min_account_age": 86400,
+        "proof": "on",
+        "draw": 30,
+    }
     window = {"time_begintokill": "2024-05-01T10:00", "time_endkill": "2024-05-01T12:30", "zone": "Asia/Shanghai"}
     assert person.post(PATH, live(name=name, picture=file(png(5)), **fields, **window)).first == 303
     old = shop.sales.of_product(name)
@@ -290,7 +298,7 @@ def test_a_sale_is_duplicated_for_a_day_ahead_with_its_picture(
     assert new is not None
     assert new.id != old.id
     assert new.terms.ends - new.terms.begins == 9000
-    same = ("num", "limit", "price", "currency", "min_account_age", "proof", "image", "producter")
+    same = ("num", "limit", "price", "currency", "min_account_age", "proof", "draw", "image", "producter")
     assert [getattr(new.terms, field) for field in same] == [getattr(old.terms, field) for field in same]
 
 

@@ -82,6 +82,17 @@ def test_a_proof_buys_one_unit_once(shopper: Face, a_sale: Callable[..., Sale]) 
     assert shopper.buy(sale.product, proof=work(shopper, sale)).order
 
 
+def test_a_proof_enters_a_draw_once(shop: Shop, shopper: Face, a_sale: Callable[..., Sale]) -> None:
+    sale = a_sale(draw=600, proof="on")
+    assert shopper.buy(sale.product).says(ProofRequired)
+    proof = work(shopper, sale)
+    assert shopper.buy(sale.product, proof=proof).status in (200, 202)
+    assert len(shop.waitlist.all(sale.id)) == 1
+    shopper.post(f"/sales/{sale.id}/waitlist/leave")
+    assert shopper.buy(sale.product, proof=proof).says(ProofInvalid)
+    assert shop.waitlist.all(sale.id) == []
+
+
 @pytest.mark.parametrize("kind", ["solution", "ticket"])
 def test_what_is_made_before_the_start_buys_once_after_it_and_never_sooner(
     shopper: Face, shop: Shop, a_sale: Callable[..., Sale], kind: str, monkeypatch: pytest.MonkeyPatch

@@ -40,7 +40,9 @@ def test_the_documents_example_is_accepted_with_a_warning(app: Flask) -> None:
 
 
 def test_a_sale_is_opened_and_can_be_seen(face: Face) -> None:
-    fields = live(price=599900, limit=2, description="Line one\nline two", proof="suspicion", min_account_age=86400)
+    fields = live(
+        price=599900, limit=2, description="Line one\nline two", proof="suspicion", min_account_age=86400, draw=30
+    )
     answer = face.post("/createmiaosha", fields)
     assert answer.status == 200
     page = face.get(f"/miaosha/{quote(str(fields['name']))}")
@@ -48,7 +50,8 @@ def test_a_sale_is_opened_and_can_be_seen(face: Face) -> None:
     if page.json:
         assert page.json["units"] == {"total": 100, "left": 100, "reserved": 0, "unpaid": 0, "paid": 0, "expired": 0}
         assert (page.json["state"], page.json["price"], page.json["limit"]) == ("live", 599900, 2)
-        assert (page.json["proof"], page.json["min_account_age"]) == ("suspicion", 86400)
+        terms = [page.json[name] for name in ("proof", "min_account_age", "draw")]
+        assert terms == ["suspicion", 86400, 30]
 
 
 def test_a_name_whose_sale_has_not_ended_is_refused(face: Face) -> None:
