@@ -170,6 +170,18 @@ def guarded(stage: Stage) -> str:
     return at(stage.sale("留声机 Gramophone", price=188_000, proof="on"))
 
 
+def drawn(stage: Stage) -> str:
+    """A sale that draws its units by lot."""
+    return at(stage.sale("黑胶唱机 Turntable", num=50, price=268_000, draw=3600))
+
+
+def entered(stage: Stage) -> str:
+    """The same, and Anna has entered."""
+    address = drawn(stage)
+    stage.wait(ANNA, stage.sale("黑胶唱机 Turntable"))
+    return address
+
+
 def ticketed(stage: Stage) -> str:
     """The same, and Anna waits for a ticket."""
     address = guarded(stage)
@@ -317,6 +329,8 @@ SHOTS = [
         lambda s: at(s.sale("逐日相机 Sunchaser camera", begins=600)),
         CROWDED,
     ),
+    Shot("sale-draw", "A sale that draws its units by lot", drawn, ANNA, MIXED),
+    Shot("sale-entered", "In the draw", entered, ANNA),
     Shot("sale-unpaid", "One unit is held", unpaid, ANNA),
     Shot("sale-paid", "Bought", bought, ANNA),
     Shot("sale-limit", "As many as one may buy", held_twice, ANNA),

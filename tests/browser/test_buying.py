@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Route, expect
 
 from storefront.config import Config
 from storefront.domain.account import Account
+from storefront.domain.draw import number_of
 from storefront.domain.sale import Sale
 from storefront.local.shop import LocalShop
 from storefront.services import buying, paying
@@ -246,6 +247,27 @@ def test_who_waits_is_told_on_the_page_when_a_unit_is_theirs(
     page.locator("#buy", has_text="Pay CN¥10.00").click()
     page.locator("#pay").click()
     expect(page.get_by_role("heading", name="Paid")).to_be_visible()
+
+
+def test_a_draw_is_entered_and_decided_without_a_reload_by_hand(
+    visitor: Visitor, log_in: Callable[..., None], somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    people = [somebody() for _ in range(2)]
+    pages = [visitor(width=390) for _ in people]
+    for page, one in zip(pages, people, strict=True):
+        log_in(page, one)
+    sale = a_sale(begins=4, draw=6)
+    for page in pages:
+        page.goto(at(sale))
+        expect(page.get_by_text("The units are drawn by lot.")).to_be_visible()
+    for number, page in enumerate(pages, start=1):
+        page.get_by_role("button", name="Enter the draw").click()
+        expect(page.get_by_text("You are in the draw", exact=True)).to_be_visible()
+        expect(page.get_by_text(f"{number} in the draw", exact=True)).to_be_visible()
+    ranked = sorted(zip(people, pages, strict=True), key=lambda pair: number_of(sale.seed, pair[0].name))
+    expect(ranked[0][1].locator("#buy", has_text="Pay CN¥10.00")).to_be_visible(timeout=20_000)
+    expect(ranked[0][1]).to_have_title(re.compile("^Pay now"))
+    expect(ranked[1][1].get_by_text("You are at place 1 of 1")).to_be_visible(timeout=20_000)
 
 
 def unless_it_asks_anew(route: Route) -> None:

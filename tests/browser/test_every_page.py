@@ -211,6 +211,23 @@ def too_new(stage: Stage) -> str:
     return at(stage.sale("老会员专享", min_account_age=7 * 24 * HOUR))
 
 
+@cache
+def drawn(state: str) -> Callable[[Stage], str]:
+    """A sale that draws its units: 预告, 报名, 已报 (by Anna), or 截止 and being handed out."""
+
+    @cache
+    def address(stage: Stage) -> str:
+        begins = HOUR if state == "预告" else -600
+        sale = stage.sale(f"抽签的唱机{state}", num=3, begins=begins, ends=MONTHS, draw=60 if state == "截止" else HOUR)
+        if state == "已报":
+            stage.wait(ANNA, sale)
+        if state == "截止":  # the sweep is done with that at once, so nobody is on the list
+            stage.shop.memory.redis.hset(keys.sale(sale.id), "waiting", 2)
+        return at(sale)
+
+    return address
+
+
 def guarded(stage: Stage) -> str:
     return at(stage.sale("要验证的茶具", num=500, limit=500, proof="on"))
 
@@ -384,6 +401,11 @@ SIGHTS = [
         ANNA,
     ),
     Sight("upcoming, not logged in", "Not open yet", lambda s: at(s.sale("追风自行车", begins=HOUR, ends=MONTHS))),
+    Sight("upcoming, by lot", "Drawn by lot", drawn("预告"), ANNA),
+    Sight("by lot, not logged in", "Log in to enter the draw", drawn("报名")),
+    Sight("by lot", "Enter the draw", drawn("报名"), ANNA),
+    Sight("by lot, entered", "Leave the draw", drawn("已报"), ANNA),
+    Sight("by lot, closed", "The draw is closed", drawn("截止"), ANNA),
     Sight("unit held", "Pay %(amount)s", held_by(ANNA), ANNA),
     Sight("limit reached", "You have bought this.", held_by(ANNA, "paid"), ANNA),
     Sight("hold expired", "You can buy again while there are units.", held_by(ANNA, "expired"), ANNA),
