@@ -40,11 +40,12 @@ FOREIGN = "of another shop, which signs its own tokens"
 class Timing(StrEnum):
     """When scripts begin: at the very start, or when a person would.
 
-    Or at the start of a sale that takes no accounts that were made for it.
+    Or at the start of a sale that takes no accounts that were made for it, or that draws its units by lot.
     """
 
     AT_START = "at-start"
     GUARDED = "guarded"
+    BY_LOT = "by-lot"
     AS_PEOPLE = "as-people"
 
 

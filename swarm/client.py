@@ -14,7 +14,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar, TCPCon
 from yarl import URL
 
 from storefront.domain.errors import TooFast
-from swarm.plan import BOUGHT, NO_ANSWER, Diary, Plan
+from swarm.plan import BOUGHT, ENTERED, NO_ANSWER, Diary, Plan
 
 PATIENCE = ClientTimeout(total=30)
 AGENT = "swarm"
@@ -25,7 +25,10 @@ BUTTON = re.compile(r'<form method="post" action="(?P<path>/miaosha/[^"]+)"[^>]*
 FIELD = re.compile(r'name="([^"]+)" value="([^"]*)"')
 STATE = re.compile(r'data-sale="[^"]+" data-state="(\w+)"')
 TOO_FAST = str(TooFast.sentence).partition("%")[0]
+CODES = {0: NO_ANSWER, 200: BOUGHT, 202: ENTERED}
 STATE_CODES = {"upcoming": "not_started", "live": "live"}
+MINE = re.compile(r'<a id="buy" [^>]*href="/orders/')
+IN_DRAW = 'id="leave"'
 
 
 class Answer(NamedTuple):
@@ -66,11 +69,14 @@ class Client:
         await self._http.close()
 
     async def ask(
-        self, method: str, path: str, form: dict[str, str] | None = None, token: str = "", *, accept: str = "text/html"
-    ) -> Answer:
-        """One request; whatever becomes of it is an answer."""
+        self, method: str, path: str, form: dict[str, str] | None = None, token: str = "", *,
+        accept: str = "text/html", known_by: str = "",
+    ) -> Answer:  # fmt: skip
+        """One request; whatever becomes of it is an answer. ``token`` goes with the body, ``known_by`` as a header."""
         sent, body = time.time(), {"token": token} if token else None
         url, headers = URL(self._plan.url + path, encoded=True), {"Accept": accept}
+        if known_by:
+            headers["Authorization"] = f"Bearer {known_by}"
         try:
             async with self._http.request(
                 method, url, data=form, json=body, headers=headers, allow_redirects=False
@@ -85,8 +91,21 @@ class Client:
         """Press the button as a program does, and write down what it says."""
         answer = await self.ask("POST", self._plan.path, token=token, accept="application/json")
         self._note_press(account, answer)
-        self._told(_code_for_programs(answer), answer)
+        code = _code_for_programs(answer)
+        self._told(code, answer)
+        if code == ENTERED:
+            self._diary.entered.add(account)
         return answer
+
+    async def sees_draw(self, token: str) -> bool:
+        """Ask as a program does what became of one's entry. Returns whether that is known by now."""
+        answer = await self.ask("GET", f"/sales/{self._plan.sale}/waitlist", accept="application/json", known_by=token)
+        self.waited(answer)
+        if answer.status != 200 or (place := json.loads(answer.body))["in_draw"]:
+            return False
+        if place["orders"]:
+            self._diary.won.append(answer.came - self._plan.start)
+        return True
 
     async def look(self, *, to_press: bool = False) -> Page:
         """Load the sale's page. Where it is ``to_press`` and the page has no button, that is a refusal: it says why."""
@@ -107,7 +126,14 @@ class Client:
         won = first.location.startswith("/orders/")
         page = Page(BOUGHT, {}) if won else _page(last)
         self._told(page.code, first)
+        if page.code == ENTERED:
+            self._diary.entered.add(account)
         return page
+
+    def learned(self, page: Page) -> None:
+        """Write down what a page says of one's entry to a draw."""
+        if page.code == BOUGHT:
+            self._diary.won.append(time.time() - self._plan.start)
 
     def waited(self, first: Answer, last: Answer | None = None) -> None:
         """Write down that a person waited for this, or from one to another."""
@@ -130,8 +156,8 @@ class Client:
 
 
 def _code_for_programs(answer: Answer) -> str:
-    if answer.status in (0, 200):
-        return BOUGHT if answer.status else NO_ANSWER
+    if answer.status in CODES:
+        return CODES[answer.status]
     try:
         return str(json.loads(answer.body)["code"])
     except (ValueError, KeyError, TypeError):
@@ -149,6 +175,10 @@ def _code_on_page(status: int, text: str, state: re.Match[str] | None) -> str:
         return "too_fast"
     if status == 429:
         return "banned"
+    if MINE.search(text):
+        return BOUGHT
+    if state and state[1] == "drawing" and IN_DRAW in text:
+        return ENTERED
     if state:
         return STATE_CODES.get(state[1], state[1])
     return f"http_{status}" if status else NO_ANSWER

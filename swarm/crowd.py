@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from itertools import cycle
 
 from swarm.client import Client, until
-from swarm.plan import BOUGHT, SEES, Diaries, Diary, Hand, Person, Plan, Script
+from swarm.plan import BOUGHT, ENTERED, SEES, Diaries, Diary, Hand, Person, Plan, Script
 
 EARLY = 0.5
 """Seconds before the start at which the impatient press for the first time."""
@@ -19,6 +19,9 @@ PAUSE = (2.0, 4.0)
 
 CLOCKS, WATCHES = 3, (2.4, 3.6)
 """How often the page's script asks for the time, and the seconds between two looks of its at the sale's status."""
+
+CURIOUS = (0.1, 1.0)
+"""Seconds from the end of a draw within which those who are in it look what became of it, and between two looks."""
 
 TICK = 0.01
 
@@ -78,10 +81,16 @@ async def _with_app(plan: Plan, who: Person, client: Client) -> None:
         await until(plan.start + moment)
         answer = await client.press(who.account, who.token)
         client.waited(answer)
-    while answer.status != 200 and time.time() < plan.start + plan.lasts:
+    while answer.status not in (200, 202) and time.time() < plan.start + plan.lasts:
         await asyncio.sleep(chance.uniform(*PAUSE))
         answer = await client.press(who.account, who.token)
         client.waited(answer)
+    if answer.status == 202:
+        await until(plan.start + plan.draw)
+        while time.time() < plan.start + plan.lasts:
+            await asyncio.sleep(chance.uniform(*CURIOUS))
+            if await client.sees_draw(who.token):
+                break
 
 
 async def _with_pages(plan: Plan, who: Person, client: Client) -> None:
@@ -100,9 +109,17 @@ async def _with_pages(plan: Plan, who: Person, client: Client) -> None:
             page = await client.look(to_press=True)
         if page.button:
             page = await client.push(who.account, page.button)
-            if page.code == BOUGHT:
+            if page.code in (BOUGHT, ENTERED):
                 break
         await asyncio.sleep(chance.uniform(*PAUSE))
+    if page.code == ENTERED:
+        await until(plan.start + plan.draw)
+        while time.time() < plan.start + plan.lasts:
+            await asyncio.sleep(chance.uniform(*CURIOUS))
+            page = await client.look()
+            if page.code != "drawing":
+                break
+        client.learned(page)
     await _stopped(script)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-BOUGHT, NO_ANSWER = "bought", "no_answer"
+BOUGHT, ENTERED, NO_ANSWER = "bought", "entered", "no_answer"
 
 SEES = 0.2
 """Seconds from a page's end to a person's press on it, at least."""
@@ -73,7 +73,10 @@ class Script:
 
 @dataclass(frozen=True)
 class Plan:
-    """The sale at ``path`` starts at ``start`` (Unix seconds); all is over ``lasts`` seconds later."""
+    """The sale at ``path`` starts at ``start`` (Unix seconds); all is over ``lasts`` seconds later.
+
+    For ``draw`` seconds it takes entries to a draw, if that isn't 0.
+    """
 
     url: str
     path: str
@@ -81,6 +84,7 @@ class Plan:
     start: float
     lasts: float
     rate: int
+    draw: int = 0
     people: tuple[Person, ...] = ()
     scripts: tuple[Script, ...] = ()
 
@@ -90,6 +94,7 @@ class Diary:
     """What became of one client: ``told`` counts answers by code, ``own`` what its page's script asked by itself.
 
     ``pressed`` is when each account first pressed since the start, ``won`` when each yes came; seconds after the start.
+    ``entered`` are the accounts that were told that they are in the draw.
     ``waits`` is what a person waited for in ms: a page, or from a press to the end of what answers it. ``late`` is by
     how many ms a client that needn't wait for the shop was late with its first press.
     """
@@ -99,6 +104,7 @@ class Diary:
     own: int = 0
     pressed: dict[str, float] = field(default_factory=dict)
     won: list[float] = field(default_factory=list)
+    entered: set[str] = field(default_factory=set)
     waits: list[float] = field(default_factory=list)
     late: list[float] = field(default_factory=list)
 

@@ -38,8 +38,9 @@ SETTLED = 30.0
 class Outcome:
     """A race's end. ``winners``: units by account; ``accounts``: each account's kind, but for tokens no good.
 
-    ``exact`` tells whether no unit was sold too early or twice, and exactly the buyers were told yes; ``first`` and
-    ``last`` are when the first and the last unit were taken, in seconds after the start by the shop's clock.
+    ``exact`` tells whether no unit was sold too early or twice, and exactly the buyers were told yes, or in a draw
+    nobody won who hadn't entered. ``first`` and ``last`` are when the first and the last unit were taken, in seconds
+    after the start by the shop's clock.
     """
 
     timing: Timing
@@ -93,13 +94,14 @@ def _process() -> ProcessPoolExecutor:
 def _open_sale(stage: Stage, scale: Scale, timing: Timing) -> Sale:
     starts = math.ceil(stage.inside.memory.now_ms() / 1000 + AHEAD + scale.lead)
     age = AGE if timing is Timing.GUARDED else 0
-    terms = Terms(PRODUCT, scale.units, "swarm", starts, starts + LASTS, price=100, min_account_age=age)
+    draw = scale.draw if timing is Timing.BY_LOT else 0
+    terms = Terms(PRODUCT, scale.units, "swarm", starts, starts + LASTS, price=100, min_account_age=age, draw=draw)
     return selling.open_sale(stage.inside, None, terms).sale
 
 
 def _plan(server: Server, sale: Sale, scale: Scale) -> Plan:
     path = f"/miaosha/{quote(sale.terms.product)}"
-    return Plan(server.url, path, sale.id, sale.terms.begins, scale.lasts, scale.rate)
+    return Plan(server.url, path, sale.id, sale.terms.begins, scale.lasts, scale.rate, sale.terms.draw)
 
 
 def _outcome(
@@ -112,13 +114,18 @@ def _outcome(
     diaries = [diary for one in found.values() for diary in one.diaries]
     taken = sorted(int(fields["at"]) / 1000 - sale.terms.begins for fields in orders)
     first = taken[0] if taken else math.inf
-    told_yes = sum(len(diary.won) for diary in diaries)
+    if sale.terms.draw:
+        entered = {name for diary in diaries for name in diary.entered}
+        right = winners.keys() <= entered and len(orders) == min(len(entered), sale.terms.num)
+    else:
+        right = sum(len(diary.won) for diary in diaries) == len(orders)
+    right = right and len(orders) <= sale.terms.num and max(winners.values(), default=0) <= 1
     return Outcome(
         timing=timing,
         units=sale.terms.num,
         accounts=cast.accounts,
         winners=winners,
-        exact=auditing.audit(shop, sale.id).adds_up and told_yes == len(orders) <= sale.terms.num and first >= 0,
+        exact=auditing.audit(shop, sale.id).adds_up and right and first >= sale.terms.draw,
         first=first,
         last=taken[-1] if taken else math.inf,
         diaries=diaries,

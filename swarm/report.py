@@ -24,7 +24,7 @@ BLOCK = re.compile(r"(<!-- swarm: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re
 MOMENTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, math.inf)
 """Seconds after the start that part the accounts by their first press."""
 
-FIRST_CODES = ("too_fast", "banned", "not_started", "all_held", "sold_out", "limit_reached", "invalid_token")
+FIRST_CODES = ("entered", "too_fast", "banned", "not_started", "all_held", "sold_out", "limit_reached", "invalid_token")
 
 Row = dict[str, Any]
 

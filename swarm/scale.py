@@ -9,7 +9,7 @@ class Scale:
 
     Times are in seconds: people come within ``lead`` before the start, ``ahead`` before it the first scripts begin,
     and all is over ``lasts`` after it. A script sends ``rate`` requests a second, over ``addresses`` where it has many,
-    with ``accounts`` where it has many.
+    with ``accounts`` where it has many. The draw, in the race that has one, takes entries for ``draw`` seconds.
     """
 
     people: int
@@ -27,6 +27,7 @@ class Scale:
     lead: float
     ahead: float
     lasts: float
+    draw: int
 
     @property
     def scripts(self) -> int:
@@ -50,6 +51,7 @@ FULL = Scale(
     lead=11,
     ahead=10,
     lasts=20,
+    draw=10,
 )
 TINY = Scale(
     people=8,
@@ -67,4 +69,5 @@ TINY = Scale(
     lead=1.1,
     ahead=1,
     lasts=2.5,
+    draw=2,
 )

@@ -22,6 +22,7 @@ LATE = 100.0
 IN_WORDS = {
     Timing.AT_START: "scripts begin at the start",
     Timing.GUARDED: "scripts begin at the start of a sale for accounts that are a day old",
+    Timing.BY_LOT: "scripts begin at the start of a sale that draws its units by lot among those who enter it in time",
     Timing.AS_PEOPLE: "scripts begin when people do",
 }
 
@@ -100,15 +101,22 @@ def lines(outcome: Outcome) -> Iterator[Line]:
     yield Line(f"{hurt} people were banned", not hurt)
     slow = percentile(waits(outcome), 0.99)
     yield Line(f"99 of 100 of people's pages and answers came within {slow:.0f} ms", slow < SLOWEST)
-    yield Line("no unit before the start, every unit once, each yes is an order, and the audit adds up", outcome.exact)
+    right = "nobody won who hadn't entered" if outcome.timing is Timing.BY_LOT else "each yes is an order"
+    yield Line(f"no unit before its time, every unit once, {right}, and the audit adds up", outcome.exact)
 
 
 def _share_line(outcome: Outcome, kind: Kind) -> Line:
-    """A kind's units. One account that is there first is first: of those, none may have more than one unit."""
+    """A kind's units. One account that is there first is first: of those, none may have more than one unit.
+
+    Where units are drawn, being first is worth nothing, so each kind is judged by its share.
+    """
     won = share(outcome, kind)
     facts = (
         f"{kind}: won {won.units}, the fair share is {won.expected:.1f}, by chance in {won.chance:.1%} of fair races"
     )
-    if kind in SINGLE and (outcome.timing is not Timing.AS_PEOPLE or kind is Kind.HAMMER):
+    first_come = outcome.timing in (Timing.AT_START, Timing.GUARDED) or (
+        outcome.timing is Timing.AS_PEOPLE and kind is Kind.HAMMER
+    )
+    if kind in SINGLE and first_come:
         return Line(f"{facts}; first come, first served: one an account", won.units <= won.accounts)
     return Line(facts, won.is_fair)

@@ -35,6 +35,17 @@ def test_every_kind_races_and_every_unit_is_counted(outcome: Outcome) -> None:
 
 
 @pytest.mark.xdist_group("swarm")
+def test_a_race_by_lot_hands_every_unit_to_somebody_who_entered(tmp_path: Path) -> None:
+    drawn = race(tmp_path, TINY, Timing.BY_LOT, seed=1)
+    assert drawn.exact
+    assert drawn.first >= TINY.draw
+    entered = {kind: {name for diary in drawn.of(kind) for name in diary.entered} for kind in Kind}
+    assert len(entered[Kind.ALONE]) == len(entered[Kind.HYDRA]) == 1
+    assert any(entered[kind] for kind in PEOPLE)
+    assert drawn.winners.total() == min(TINY.units, len(set().union(*entered.values())))
+
+
+@pytest.mark.xdist_group("swarm")
 def test_a_new_race_changes_the_figures_of_the_page_and_not_its_words(outcome: Outcome, tmp_path: Path) -> None:
     page = Path(shutil.copy(report.PAGE, tmp_path))
     report.save([outcome], seed=4242, page=page)
