@@ -1,12 +1,11 @@
 """The shop: its stores and gateways, opened once per process from the settings."""
 
-from threading import BoundedSemaphore
 from typing import Any
 
 from storefront.config import BadConfig, Config
 from storefront.domain.address import Networks, read_network
 from storefront.domain.errors import Recovering
-from storefront.domain.records import Joined, Requested
+from storefront.domain.records import Requested
 from storefront.gateways.access import Access
 from storefront.gateways.aside import Aside
 from storefront.gateways.ends import LedgerEnds
@@ -31,12 +30,8 @@ from storefront.stores.refusals import Refusals
 from storefront.stores.sales import Sales
 from storefront.stores.snapshots import PATIENCE, Snapshots
 from storefront.stores.traffic import Traffic
-from storefront.stores.waitlist import Waitlist
+from storefront.stores.waitlist import Entry, Waitlist
 from storefront.stores.webhooks import Webhooks
-
-MOST_ENTERING = 12
-"""Threads of one process in which somebody may enter a draw at a time: they need the order worker. The others are there
-for those who don't, and must not stand behind them while it is away."""
 
 
 def access_of(config: Config) -> Access:
@@ -85,8 +80,7 @@ class Shop:
             access_of(config),
         )
         self.requests: Together[Requested, bool] = Together(config.doubt_ms / 1000)
-        self.entries: Together[Joined, None] = Together(config.doubt_ms / 1000)
-        self.entering = BoundedSemaphore(MOST_ENTERING)
+        self.entries: Together[Entry, bool] = Together(config.doubt_ms / 1000)
         self.ends = LedgerEnds(self.ledger)
         self.aside: Aside[Any] = Aside("aside")
         self.payments = _provider(config, self.memory)

@@ -419,21 +419,17 @@ class AllHeld(Conflict):
 
 
 class Drawing(Conflict):
-    """Units go by lot to those who enter the sale's draw in time; this shopper may enter it.
-
-    ``sale`` is its id, ``seed`` as in ``domain.draw``; ``at`` is the time now and ``closes`` when nobody can enter any
-    more, in Unix ms; ``entered`` if this shopper has.
-    """
+    """Units go by lot to those who enter the draw in time, of the sale with the id ``sale``."""
 
     code = "drawing"
     sentence = N_("The units of this sale are drawn by lot among those who enter in time.")
-    sale, seed, at, closes, entered = "", "", 0, 0, False
+    sale = ""
 
     @classmethod
-    def of(cls, sale: str, seed: str, at: int, closes: int, *, entered: bool) -> "Drawing":
-        """The draw of a sale, for one shopper."""
+    def of(cls, sale: str) -> "Drawing":
+        """The draw of this sale."""
         made = cls()
-        made.sale, made.seed, made.at, made.closes, made.entered = sale, seed, at, closes, entered
+        made.sale = sale
         return made
 
 

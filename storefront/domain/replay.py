@@ -268,5 +268,7 @@ def _restore(sale: ReplayedSale, record: records.Restored) -> None:
     if state in LIVE and order.state not in LIVE and sale.left <= 0:
         return
     sale.bring(order, state, record.shopper)
+    if state in LIVE:
+        sale.numbers.pop(record.shopper, None)
     order.charge = record.charge
     sale.set_returns(order, record.all_returns)

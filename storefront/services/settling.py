@@ -55,7 +55,7 @@ def sweep_sales(shop: Shop, sales: list[str]) -> int:
         shop.ledger.append_all(records)
         written += len(records)
         busy = [sale for sale, found in Counter(one.sale for one in due).items() if found == BATCH]
-    written += offer_units(shop, sales)
+    written += record_entries(shop, sales) + offer_units(shop, sales)
     shop.sales.settle_idle(sales)
     return written
 
@@ -90,6 +90,14 @@ def _answers(shop: Shop, due: list[Due]) -> list[Record]:
         *[Revoked(at=now, sale=one.sale, order=one.order) for one in tasks["revoke"]],
         *[Expired(at=now, sale=one.sale, order=one.order) for one in unpaid if one.order in without_money],
     ]
+
+
+def record_entries(shop: Shop, sales: list[str]) -> int:
+    """Record who entered a draw of these sales, where whoever was to do so died. Returns how many."""
+    draws = [sale for sale in sales if (terms := shop.sales.terms_of(sale)) and terms.draw]
+    entries = shop.waitlist.doubtful(draws, BATCH) if draws else []
+    shop.ledger.append_all(entries)
+    return len(entries)
 
 
 def offer_units(shop: Shop, sales: list[str]) -> int:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from storefront.domain.account import Account
-from storefront.domain.draw import number_of
 from storefront.domain.errors import (
     AccountTooNew,
     Drawing,
@@ -21,7 +20,6 @@ from storefront.domain.errors import (
     LimitReached,
     NoSaleOfThisId,
     NotStarted,
-    Overloaded,
     Recovering,
     SaleCancelled,
     SalePaused,
@@ -33,6 +31,7 @@ from storefront.domain.sale import Look, Phase, Sale
 from storefront.services import proving
 from storefront.services.tokens import Claims
 from storefront.shop import Shop
+from storefront.stores.waitlist import Entry
 
 APPLY_TIMEOUT = 5.0
 """Seconds to wait for the order worker to apply a change."""
@@ -42,13 +41,14 @@ APPLY_TIMEOUT = 5.0
 class Waiting:
     """A shopper and a sale's waitlist, as they are now. ``place`` is 1 in front, None for one who doesn't wait.
 
-    ``orders`` are the ids of those with which the shopper holds units, the newest last. For ``stands`` see
-    ``stores.waitlist.Standing``.
+    ``orders`` are the ids of those with which the shopper holds units, the newest last. For ``stands`` and ``enters``
+    see ``stores.waitlist.Standing``.
     """
 
     seen: Look
     stands: bool
     place: int | None
+    enters: bool
     orders: tuple[str, ...]
 
     @property
@@ -59,7 +59,7 @@ class Waiting:
     @property
     def entered(self) -> bool:
         """Whether the shopper takes part in a draw of which the units aren't handed out yet: then no place is final."""
-        return self.place is not None and self.seen.sale.phase(self.seen.now) is Phase.DRAWING
+        return self.enters or (self.place is not None and self.seen.sale.phase(self.seen.now) is Phase.DRAWING)
 
 
 def look(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
@@ -68,14 +68,19 @@ def look(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
     if seen is None:
         shop.require_open()
         raise NoSaleOfThisId
-    (standing,) = shop.waitlist.standings([(sale_id, shopper.id)])
-    return Waiting(seen, *standing)
+    return Waiting(seen, *shop.waitlist.standing(sale_id, shopper.id, shopper.name))
 
 
 def place_of(shop: Shop, shopper: Account, sale: Sale) -> int | None:
     """Where the shopper stands, 1 being the front; None for one who doesn't wait, or for nothing any more."""
     may_return = sale.units.left + sale.units.reserved + sale.units.unpaid
     return shop.waitlist.place(sale.id, shopper.id) if sale.waiting and may_return else None
+
+
+def has_entered(shop: Shop, shopper: Account, sale: Sale) -> bool:
+    """Whether the shopper is in a sale's draw, of which the units aren't handed out yet."""
+    standing = shop.waitlist.standing(sale.id, shopper.id, shopper.name)
+    return standing.enters or standing.place is not None
 
 
 def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspected: bool = False) -> Waiting:
@@ -88,7 +93,7 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
     LimitReached, AccountTooNew, ProofRequired, ProofInvalid, Recovering, or Overloaded while the worker is behind.
     """
     waiting = _standing(look(shop, shopper, sale_id))
-    if waiting.place is not None:
+    if waiting.place is not None or waiting.enters:
         return waiting
     now, terms = int(waiting.seen.now * 1000), waiting.sale.terms
     _require_all_held(waiting.sale.phase(waiting.seen.now))
@@ -98,8 +103,13 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
         raise LimitReached(order=waiting.orders[-1], orders=list(waiting.orders))
     purpose = proving.for_sale(sale_id, shopper.id) if proving.is_needed(terms, suspected=suspected) else None
     with proving.spending(shop, purpose, proof):
-        number = number_of(waiting.sale.seed, shopper.name) if now < terms.draw_closes * 1000 else 0
-        _append(shop, Joined(at=now, sale=sale_id, shopper=shopper.id, shopper_name=shopper.name, number=number))
+        if now < terms.draw_closes * 1000:
+            try:
+                _entered(shop, sale_id, shopper)
+            except LedgerDown as fault:
+                raise Recovering from fault
+        else:
+            _append(shop, Joined(at=now, sale=sale_id, shopper=shopper.id, shopper_name=shopper.name))
     return _standing(look(shop, shopper, sale_id))
 
 
@@ -109,53 +119,45 @@ def _standing(waiting: Waiting) -> Waiting:
     return waiting
 
 
-def enter(shop: Shop, shopper: Account | Claims, drawing: Drawing, proof: str = "", *, suspected: bool = False) -> None:
+def enter(shop: Shop, shopper: Account | Claims, drawing: Drawing, proof: str = "", *, suspected: bool = False) -> int:
     """Enter a draw that ``buying.buy`` has just told this shopper of. Entering twice is entering once.
 
-    Returns when it is sure. Raises ProofRequired, ProofInvalid, LedgerDown, Recovering, or Overloaded while the worker
-    is behind: then the shopper may have entered.
+    Returns when it closes (Unix ms), and once it is sure that the shopper is in it: noted in Redis, stands in the
+    ledger, and neither has lost it. The worker is not waited for. Raises ProofRequired, ProofInvalid, Drawing where it
+    has closed, LedgerDown or Recovering; behind these two the shopper may have entered all the same.
     """
-    if drawing.entered:
-        return
-    entry = Joined(
-        at=drawing.at,
-        sale=drawing.sale,
-        shopper=shopper.id,
-        shopper_name=shopper.name,
-        number=number_of(drawing.seed, shopper.name),
-    )
     terms = shop.sales.terms_of(drawing.sale)
     is_needed = terms is not None and proving.is_needed(terms, suspected=suspected)
     purpose = proving.for_sale(drawing.sale, shopper.id) if is_needed else None
-    if not shop.entering.acquire(blocking=False):
-        raise Overloaded
-    try:
-        with proving.spending(shop, purpose, proof):
-            shop.entries.share(entry, partial(_stand, shop))
-    except TimeoutError as fault:
-        raise Overloaded from fault
-    finally:
-        shop.entering.release()
+    with proving.spending(shop, purpose, proof):
+        return _entered(shop, drawing.sale, shopper)
 
 
-def _stand(shop: Shop, entries: list[Joined]) -> list[Exception | None]:
-    """Have entries stand in the ledger, and be applied: None for each that is, else Recovering.
-
-    Raises LedgerDown, or Overloaded while the worker is behind.
-    """
+def _entered(shop: Shop, sale: str, shopper: Account | Claims) -> int:
     shop.ledger.require()
-    last = {(one.topic, one.partition): one.offset for one in shop.ledger.append_all(entries)}
-    for (topic, partition), offset in last.items():
-        shop.positions.wait(topic, partition, offset, APPLY_TIMEOUT)
-    standings = shop.waitlist.standings([(one.sale, one.shopper) for one in entries])
-    return [None if stands and (place or held) else Recovering() for stands, place, held in standings]
+    entry = shop.waitlist.enter(sale, shopper.id, shopper.name, shop.config.doubt_ms)
+    try:
+        stands = shop.entries.share(entry, partial(_stand, shop))
+    except TimeoutError as fault:
+        raise LedgerDown from fault
+    if not stands:
+        raise Recovering
+    return entry.closes
+
+
+def _stand(shop: Shop, entries: list[Entry]) -> list[bool | Exception]:
+    """Have entries stand in the ledger, and tell of each whether its shopper may be told so. Raises LedgerDown."""
+    shop.ledger.require()
+    shop.ledger.append_all(one.record for one in entries)
+    return shop.waitlist.all_entered(entries)
 
 
 def leave(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
     """Wait no longer. Leaving twice is leaving once. Raises NoSaleOfThisId, Recovering, Overloaded."""
     waiting = look(shop, shopper, sale_id)
-    if waiting.place is None:
+    if waiting.place is None and not waiting.enters:
         return waiting
+    shop.waitlist.forget_entry(sale_id, shopper.id, shopper.name)
     _append(shop, Left(at=shop.memory.now_ms(), sale=sale_id, shopper=shopper.id))
     return look(shop, shopper, sale_id)
 

@@ -51,6 +51,11 @@ def waiters(sale_id: str) -> str:
     return f"{{{tag_of(sale_id)}}}:waiters:{sale_id}"
 
 
+def entering(sale_id: str) -> str:
+    """Sorted set: shopper who enters the sale's draw, with their name behind a space → when (Unix ms) to look again."""
+    return f"{{{tag_of(sale_id)}}}:entering:{sale_id}"
+
+
 def order(order_id: str) -> str:
     """Hash: one order."""
     return f"{orders_of_tag(order_id)}{order_id}"

@@ -139,7 +139,10 @@ def effect(record: OrderRecord, epoch: str, signed: str, place: str) -> Call:
             facts = [record.state, record.shopper, record.shopper_name, record.at, record.pay_by]
             return (
                 "apply_restored",
-                [sale, buyers, order, agenda, keys.sale_orders(record.sale), keys.sale_payments(record.sale)],
+                [
+                    sale, buyers, order, agenda, keys.sale_orders(record.sale), keys.sale_payments(record.sale),
+                    keys.waitlist(record.sale), keys.waiters(record.sale),
+                ],
                 [
                     *guard, signed, record.epoch, record.order, *facts,
                     record.charge, record.all_returns, LAST_CHECK_MS, record.paid_at,
@@ -176,9 +179,7 @@ class Orders:
         Of a shopper who is known by a ``login`` alone it is seen in the same round trip whether there is an account,
         and whether that admits it. Raises NoSuchAccount if not; the unit then comes back as one never asked for.
         """
-        script_keys = [
-            keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale), keys.waitlist(sale),
-        ]  # fmt: skip
+        script_keys = [keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale)]
         args = [order, shopper, shopper_name, doubt_ms, pay_ms, since.registered, since.probation, PUT_BACK * 1000]
         if login is None:
             word, *facts = self._memory.scripts.run("reserve", script_keys, args)
@@ -194,8 +195,7 @@ class Orders:
         if word == "account_too_new":
             raise AccountTooNew(*map(int, facts[:3]), put_back=facts[3] == "put_back")
         if word == "drawing":
-            at, seed, closes, entered = facts
-            raise Drawing.of(sale, seed, int(at), int(closes), entered=bool(entered))
+            raise Drawing.of(sale)
         if word == "limit_reached":
             held = facts[3:]
             raise LimitReached(order=held[-1], orders=held)

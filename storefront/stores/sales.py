@@ -256,6 +256,6 @@ class Sales:
 
     def _idle(self, sale_ids: list[str]) -> list[str]:
         told = self._memory.scripts.run_many(
-            [("idle", [keys.sale(sale_id), keys.agenda(sale_id)], []) for sale_id in sale_ids]
+            [("idle", [keys.sale(sale_id), keys.agenda(sale_id), keys.entering(sale_id)], []) for sale_id in sale_ids]
         )
         return [sale_id for sale_id, idle in zip(sale_ids, told, strict=True) if idle]

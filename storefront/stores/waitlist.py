@@ -2,10 +2,13 @@
 
 from typing import Any, NamedTuple, cast
 
+from storefront.domain.draw import number_of
+from storefront.domain.errors import Drawing, Recovering
 from storefront.domain.ids import new_order_id
 from storefront.domain.records import Joined, Left, Requested
 from storefront.stores import keys
 from storefront.stores.memory import Memory
+from storefront.stores.orders import LOOK_AGAIN_MS
 from storefront.stores.scripts import Call
 
 BEHIND_DRAWN = 1 << 53
@@ -25,20 +28,33 @@ def effect(record: Joined | Left, epoch: str, place: str) -> Call:
     name, number = (record.shopper_name, record.number) if isinstance(record, Joined) else ("", 0)
     return (
         "apply_waiting",
-        [keys.sale(record.sale), keys.buyers(record.sale), keys.waitlist(record.sale), keys.waiters(record.sale)],
+        [
+            keys.sale(record.sale), keys.buyers(record.sale), keys.waitlist(record.sale), keys.waiters(record.sale),
+            keys.entering(record.sale),
+        ],
         [epoch, place, type(record).__name__.lower(), record.shopper, name, keys.orders_of_tag(record.sale), number],
-    )
+    )  # fmt: skip
 
 
 class Standing(NamedTuple):
     """A shopper's ``place`` on a waitlist, 1 in front, None for one who doesn't wait; and the orders they hold.
 
-    Unless ``stands``, a mending of the ledger may still forget it: nobody is told then that they wait.
+    ``enters`` for one who has entered a draw and has no place yet. Unless ``stands``, a mending of the ledger may still
+    forget it: nobody is told then that they wait.
     """
 
     stands: bool
     place: int | None
+    enters: bool
     orders: tuple[str, ...]
+
+
+class Entry(NamedTuple):
+    """A shopper who enters a draw, noted in ``epoch``; ``closes`` (Unix ms) is when nobody can any more."""
+
+    record: Joined
+    epoch: str
+    closes: int
 
 
 class Waitlist:
@@ -52,15 +68,62 @@ class Waitlist:
         rank = cast("int | None", self._memory.redis.zrank(keys.waitlist(sale), shopper))
         return None if rank is None else rank + 1
 
-    def standings(self, waiters: list[tuple[str, str]]) -> list[Standing]:
-        """Where shoppers stand, given as pairs of sale and shopper, in one round trip."""
-        told = self._memory.scripts.run_many(
+    def standing(self, sale: str, shopper: str, name: str) -> Standing:
+        """Where a shopper of this name stands."""
+        word, place, *held = self._memory.scripts.run(
+            "waits",
+            [keys.sale(sale), keys.waitlist(sale), keys.buyers(sale), keys.entering(sale)],
+            [shopper, _entering(shopper, name)],
+        )
+        return Standing(word == "open", place if place > 0 else None, place < 0, tuple(held))
+
+    def enter(self, sale: str, shopper: str, name: str, doubt_ms: int) -> Entry:
+        """Note that a shopper enters a draw. Its record must be appended; if none comes, the sweep does so.
+
+        Raises Recovering, or Drawing where nobody enters any more.
+        """
+        word, *facts = self._memory.scripts.run(
+            "enter",
+            [keys.sale(sale), keys.waitlist(sale), keys.entering(sale)],
+            [shopper, _entering(shopper, name), doubt_ms],
+        )
+        if word != "noted":
+            raise Recovering if word == "recovering" else Drawing.of(sale)
+        at, epoch, seed, closes = facts
+        return Entry(_record(sale, shopper, name, int(at), seed), epoch, int(closes))
+
+    def all_entered(self, entries: list[Entry]) -> list[bool | Exception]:
+        """Of each entry that stands in the ledger whether the shopper may be told so, or its own fault.
+
+        One round trip. Raises Recovering.
+        """
+        told = self._memory.promises(
             [
-                ("waits", [keys.sale(sale), keys.waitlist(sale), keys.buyers(sale)], [shopper])
-                for sale, shopper in waiters
+                (
+                    "entered",
+                    [keys.waitlist(one.sale), keys.entering(one.sale), keys.buyers(one.sale)],
+                    [one.shopper, _entering(one.shopper, one.shopper_name), epoch],
+                )
+                for one, epoch, _ in entries
             ]
         )
-        return [Standing(word == "open", int(place) or None, tuple(held)) for word, place, *held in told]
+        return [word if isinstance(word, Exception) else word != "gone" for word in told]
+
+    def forget_entry(self, sale: str, shopper: str, name: str) -> None:
+        """Have the sweep send nothing more of a shopper who leaves."""
+        self._memory.redis.zrem(keys.entering(sale), _entering(shopper, name))
+
+    def doubtful(self, sales: list[str], most: int) -> list[Joined]:
+        """The records of those who entered a draw some time ago and aren't on the waitlist, ``most`` of each sale."""
+        told = self._memory.scripts.run_many(
+            [("doubtful_entries", [keys.entering(sale), keys.sale(sale)], [most, LOOK_AGAIN_MS]) for sale in sales]
+        )
+        now = self._memory.now_ms() if any(len(found) > 1 for found in told) else 0
+        return [
+            _record(sale, *_read(one), now, seed)
+            for sale, (seed, *found) in zip(sales, told, strict=True)
+            for one in found
+        ]
 
     def all(self, sale: str) -> list[Waiter]:
         """Everyone who waits, in order."""
@@ -100,12 +163,25 @@ class Waitlist:
         return made
 
 
+def _entering(shopper: str, name: str) -> str:
+    return f"{shopper} {name}"
+
+
+def _read(entering: str) -> tuple[str, str]:
+    shopper, _, name = entering.partition(" ")
+    return shopper, name
+
+
+def _record(sale: str, shopper: str, name: str, at: int, seed: str) -> Joined:
+    return Joined(at=at, sale=sale, shopper=shopper, shopper_name=name, number=number_of(seed, name))
+
+
 def _offer(sale: str, orders: list[str], facts: list[Any]) -> Call:
     return (
         "offer",
         [
             keys.sale(sale), keys.buyers(sale), keys.agenda(sale), keys.waitlist(sale), keys.waiters(sale),
-            *map(keys.order, orders),
+            keys.entering(sale), *map(keys.order, orders),
         ],
         [keys.orders_of_tag(sale), *facts, *orders],
     )  # fmt: skip

@@ -66,8 +66,8 @@ def buy(product: str) -> Any:
             try:
                 purchase = buying.buy(shop(), asking, product, key, proof, suspected=is_suspected)
             except Drawing as drawing:
-                waiting.enter(shop(), asking, drawing, proof, suspected=is_suspected)
-                return _entered(asking.name, product, drawing)
+                closes = waiting.enter(shop(), asking, drawing, proof, suspected=is_suspected)
+                return _entered(asking.name, product, drawing.sale, closes)
     except Refused as refusal:
         if sale := shop().sales.last_id_of(product):
             shop().refusals.note(sale, refusal.code)
@@ -90,7 +90,7 @@ def buy(product: str) -> Any:
     return json_reply(answer)
 
 
-def _entered(name: str, product: str, drawing: Drawing) -> Any:
+def _entered(name: str, product: str, sale: str, closes: int) -> Any:
     """Nobody has bought anything yet: hence 202, and no ``success``. The sale's page says it to people."""
     if not is_program():
         return redirect(url_for("selling.sale", product=product), 303)
@@ -98,10 +98,10 @@ def _entered(name: str, product: str, drawing: Drawing) -> Any:
         "message": "entered the draw",
         "username": name,
         "product name": product,
-        "sale": drawing.sale,
-        "draw_closes": show.rfc3339(drawing.closes),
+        "sale": sale,
+        "draw_closes": show.rfc3339(closes),
         "links": {
-            "waitlist": url_for("waiting.place", sale_id=drawing.sale, _external=True),
+            "waitlist": url_for("waiting.place", sale_id=sale, _external=True),
             "sale": url_for("selling.sale", product=product, _external=True),
         },
     }

@@ -97,9 +97,8 @@ def sale(product: str) -> Any:
     if "refused" in request.args and not is_program() and (reason := _why_not(look, held)):
         flash(sentence_of(reason()), "refusal")
     may_buy_from = found.terms.open_from(asking.seniority) if asking else 0
-    place = waiting.place_of(shop(), asking, found) if asking and look.phase not in OVER else None
-    entered = place is not None and look.phase is Phase.DRAWING
-    place = None if entered else place
+    entered = asking is not None and look.phase is Phase.DRAWING and waiting.has_entered(shop(), asking, found)
+    place = waiting.place_of(shop(), asking, found) if asking and not entered and look.phase not in OVER else None
     yours = {"your_orders": [order.id for order in held], "your_place": place, "in_draw": entered}
     return reply(
         {**show.sale_for_programs(found, look.now), **yours},

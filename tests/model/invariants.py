@@ -62,11 +62,13 @@ def _left_behind(world: World) -> str | None:
     redis = world.redis
     if redis.signed != world.epoch:
         return "the sale is stuck: nothing more happens, and it isn't signed"
+    if redis.entering:
+        return f"{redis.entering} enter the draw for ever"
     if any(state in HELD for state, _ in redis.orders):
         return "a unit leaked: nothing more happens, and a reservation stands"
     if is_over(redis):
         return "an order of a sale that was called off stands" if any(s in PLACED for s, _ in redis.orders) else None
-    if redis.stock and any(redis.orders[i].state != "released" for i in redis.waiting):  # see world.offer
+    if redis.stock and any(redis.orders[i].state == "none" for i in redis.waiting):  # see world.offer
         return "a unit lies there, though somebody waits"
     return None
 
@@ -102,7 +104,8 @@ def _broken_by_the_ledger(world: World, truth: Redis, *, cut: bool) -> str | Non
         if truth.orders[i].state not in KEPT and not promised:
             return f"shopper {i} was told yes, or paid; the ledger makes the order {truth.orders[i].state}"
     for i in waits(world):
-        if i not in truth.waiting and truth.orders[i].state not in KEPT and not (cut and i in world.redis.waiting):
+        here = {*world.redis.waiting, *(one for one, _ in world.redis.entering)}
+        if i not in truth.waiting and truth.orders[i].state not in KEPT and not (cut and i in here):
             return f"shopper {i} was told that they wait; the ledger knows nothing of it"
     return None
 
@@ -127,7 +130,19 @@ def unfair(before: World, after: World) -> str | None:
         took = (old.state, new.state) == ("none", "reserved") and before.epoch == after.epoch
         if took and before.redis.waiting and i not in before.redis.waiting and not kind_of(before.webs[i]):
             return f"shopper {i} got a unit, although {before.redis.waiting} wait"
+        if took and i in before.redis.waiting and (passed := _passed_over(before, i)):
+            return f"shopper {i} got a unit before {passed} had their turn, who are in the draw in front"
     return None
+
+
+def _passed_over(world: World, i: int) -> list[int]:
+    """Those who were told that they are in the draw, with a less number, and aren't on the waitlist."""
+    redis = world.redis
+    number = redis.numbers[redis.waiting.index(i)]
+    told = set(waits(world))
+    return [
+        one for one, its in redis.entering if one in told and one not in redis.waiting and 0 < its < (number or its + 1)
+    ]
 
 
 def ledger_knows(world: World, off: Off) -> bool:

@@ -46,7 +46,8 @@ def cuts(world: World, size: Size) -> Iterator[Step]:
     A worker may have read of it what is lost. What Redis had applied by then can't do anything while it is read twice.
     """
     redis = world.redis
-    known = all(i in redis.waiting or redis.orders[i].state in KEPT for i in waits(world))
+    entering = {i for i, _ in redis.entering}
+    known = all(i in redis.waiting or i in entering or redis.orders[i].state in KEPT for i in waits(world))
     if not world.cuts or not known or not all(_stands(world, i) for i in relied_on(world)):
         return
     for end in range(len(world.ledger)):

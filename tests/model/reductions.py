@@ -204,7 +204,8 @@ def _sorted(world: World) -> World:
 
     def reordered(redis: Redis) -> Redis:
         waiting = tuple(name[i] for i in redis.waiting)
-        return redis._replace(orders=tuple(redis.orders[i] for i in order), waiting=waiting)
+        entering = tuple(sorted((name[i], number) for i, number in redis.entering))
+        return redis._replace(orders=tuple(redis.orders[i] for i in order), waiting=waiting, entering=entering)
 
     return world._replace(
         redis=reordered(world.redis),
@@ -230,6 +231,7 @@ def _known_of(world: World, i: int) -> ShopperKey:
         world.base.orders[i],
         tuple(redis.orders[i] for redis in world.kept),
         tuple(_place(redis, i) for redis in (world.redis, world.base, *world.kept)),
+        tuple(any(one == i for one, _ in redis.entering) for redis in (world.redis, *world.kept)),
         tuple((n, r.kind, r.state) for n, r in enumerate(world.ledger) if r.order == i),
         tuple((r.kind, r.epoch) for r in world.flying if r.order == i),
         tuple(w.holds is not None and w.holds.order == i for w in world.workers),

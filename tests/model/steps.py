@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from .invariants import ledger_knows, replay
 from .mending import breaks_a_promise, cuts, latecomers, mending
 from .world import (
+    AGAIN,
     CHANGES,
     DOOR,
     HELD,
@@ -45,12 +46,15 @@ from .world import (
     due,
     effects,
     empty,
+    enter,
+    entered,
     is_over,
     kind_of,
     offer,
     reserve,
     stands,
     withdraw,
+    without_entry,
 )
 
 
@@ -91,7 +95,7 @@ def _web(world: World, i: int, web: Web) -> World:
 
 
 def _shoppers(world: World, off: Off) -> Iterator[Step]:
-    for i, (at, asked) in enumerate(world.webs):
+    for i, (at, asked, _) in enumerate(world.webs):
         again = at in ("asked", "recorded") and world.redis.orders[i].state == "none" and asked != world.epoch
         if (at == "start" or again) and (redis := reserve(world.redis, i, world.epoch, off)):
             sent = _send(world, Record("Requested", i, world.epoch))
@@ -107,15 +111,35 @@ def _waiters(world: World, size: Size) -> Iterator[Step]:
     for i, web in enumerate(world.webs):
         if web == DOOR:
             yield f"web: {i} joins", _send(_web(world, i, JOINING), Record("Joined", i))
-            taken = {record.number for record in (*world.flying, *world.ledger)} | {*world.redis.numbers}
             for number in range(1, size.waiters + 1) if size.draws else ():
-                if number not in taken:
-                    entry = Record("Joined", i, number=number)
-                    yield f"web: {i} enters with number {number}", _send(_web(world, i, JOINING), entry)
+                if not _is_taken(world, number):
+                    yield from _enters(world, i, number, size.off)
+        elif web.at in ("entering", "noted") and web.epoch != world.epoch:  # they were told no, and press again
+            yield from _enters(world, i, web.number, size.off)
+        elif web.at == "noted" and entered(world.redis, i, web.epoch, world.epoch, size.off):
+            yield f"web: {i} is told that they are in the draw", _web(world, i, WAITS)
         elif web == JOINING and i in world.redis.waiting and stands(world.redis, world.epoch, size.off):
             yield f"web: {i} is told that they wait", _web(world, i, WAITS)
         elif web == WAITS and i in world.redis.waiting:
             yield f"web: {i} leaves", _send(_web(world, i, LEFT), Record("Left", i))
+
+
+def _enters(world: World, i: int, number: int, off: Off) -> Iterator[Step]:
+    """Somebody presses while the draw is open. Before that is closed nobody has an order."""
+    if world.redis.orders[i].state != "none":
+        return
+    if redis := enter(world.redis, i, number, world.epoch, off):
+        sent = _send(world, Record("Joined", i, number=number))
+        enters = _web(sent, i, Web("entering", world.epoch, number))
+        yield from _after(f"web: {i} enters with number {number}", enters, redis)
+
+
+def _is_taken(world: World, number: int) -> bool:
+    """Whether a number is somebody's. In truth each name has its own, but which is by lot."""
+    return number in world.redis.numbers or number in (
+        *(record.number for record in (*world.flying, *world.ledger)),
+        *(web.number for web in world.webs),
+    )
 
 
 def _merchant(world: World, off: Off) -> Iterator[Step]:
@@ -157,7 +181,10 @@ def _ledger(world: World, *, twice: bool) -> Iterator[Step]:
         after = world._replace(ledger=(*world.ledger, record), flying=rest)
         if record.kind == "Requested" and world.webs[record.order] == Web("asked", record.epoch):
             after = _web(after, record.order, Web("recorded", record.epoch))
+        if record.kind == "Joined" and record.number and world.webs[record.order].at == "entering":
+            after = _web(after, record.order, world.webs[record.order]._replace(at="noted"))
         again = record.kind == "Requested" and world.redis.orders[record.order].state == "promised"
+        again = again or (record.kind == "Joined" and (record.order, record.number) in world.redis.entering)
         yield f"ledger: {'the sweep gets through: ' if again else ''}{record} arrives", after
         if twice and record not in world.ledger:
             yield f"ledger: {record} arrives, not for the last time", after._replace(flying=world.flying)
@@ -188,6 +215,8 @@ def _worker(world: World, number: int, size: Size) -> Iterator[Step]:
         record = world.ledger[worker.read]
         ahead = Worker(worker.epoch, worker.read + 1, record if "position" in off else None)
         done = redis._replace(position=ahead.read) if "position" in off else applied(redis, record, worker.read, off)
+        if redis.cut != AGAIN:
+            done = without_entry(done, record, world.epoch, off)
         yield from _after(f"worker: {'skips past' if ahead.holds else 'applies'} {record}", now(ahead), done)
 
 
@@ -208,6 +237,11 @@ def _sweep(world: World, size: Size) -> Iterator[Step]:
         if record not in world.flying and unread.count(record) < _enough(size):
             deed = f"sweep: {'takes' if redis == world.redis else 'marks'} {i}, sends {record}"
             yield from _after(deed, _send(world, record), redis)
+
+    for i, number in world.redis.entering:
+        record = Record("Joined", i, number=number)
+        if record not in world.flying and unread.count(record) < _enough(size):
+            yield f"sweep: sends {record}", _send(world, record)
 
 
 def _offers(world: World, off: Off) -> Iterator[Step]:

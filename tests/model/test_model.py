@@ -85,8 +85,10 @@ def test_without_any_one_safeguard_somebody_is_harmed(safeguard: str) -> None:
     if safeguard in MENDING:
         rollbacks = 1 if safeguard == "unread" else 0
         size = Size(units=1, shoppers=1, rollbacks=rollbacks, cuts=1, off=frozenset({safeguard}))
-    if safeguard == "open":
-        size = Size(1, 1, 0, frozenset({safeguard}), cuts=1, waiters=1)
+    if safeguard in ("open", "noted", "kept"):
+        size = Size(1, 1, 0, frozenset({safeguard}), cuts=1, waiters=1, draws=safeguard != "open")
+    if safeguard == "drawn":
+        size = Size(1, 2, 0, frozenset({safeguard}), waiters=2, draws=True)
     if safeguard in CHANGING:
         kind = "Restocked" if safeguard == "once" else "Withdrew"
         size = Size(1, 1, 1, frozenset({safeguard}), twice=safeguard == "once", changes=(kind,))

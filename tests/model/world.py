@@ -25,6 +25,9 @@ SAFEGUARDS = {
     "past": "so is a Released; else it would free what was reserved anew",
     "queue": "reserve says no while somebody waits",
     "served": "whoever gets an order waits no more",
+    "noted": "Redis notes who enters a draw, and the sweep sends it again, until it was applied",
+    "kept": "that note stays while the sale isn't open",
+    "drawn": "no unit of a draw is offered while somebody enters it",
     "open": "a shopper is told that they wait only while the sale is open",
     "taken": "a merchant's withdrawal takes its units, as a purchase does, before it is recorded",
     "change": "a merchant's change of another epoch than the ledger's last Signed is refused",
@@ -43,7 +46,9 @@ SAFEGUARDS = {
 }
 
 # Those that only a cut ledger needs.
-MENDING = frozenset({"promise", "look", "unread", "restore", "close", "clear", "number", "whole", "behind", "open"})
+MENDING = frozenset(
+    {"promise", "look", "unread", "restore", "close", "clear", "number", "whole", "behind", "open", "noted", "kept"}
+)
 
 NOBODY = -1  # a Signed belongs to no order
 UNSIGNED = 0  # before the first Signed
@@ -78,7 +83,7 @@ class Redis(NamedTuple):
     the epoch of the last Signed that counted: the sale is open while that epoch is in force. `position` is the offset
     of the first record not applied. `mended` is the number of the last Mending applied, `begun` that of the last one
     begun here. `cut` tells how this Redis and a cut ledger stand to each other: WHOLE, LOST or AGAIN. `num` is how many
-    units the sale has.
+    units the sale has. `entering` are those who enter a draw, with their numbers, until their record was applied.
     """
 
     stock: int
@@ -91,6 +96,7 @@ class Redis(NamedTuple):
     cut: int = 0
     num: int = 0
     numbers: tuple[int, ...] = ()
+    entering: tuple[tuple[int, int], ...] = ()
 
 
 WHOLE = 0  # the ledger holds what this Redis applied
@@ -180,6 +186,32 @@ def confirm(redis: Redis, order: int, asked: int, epoch: int, off: Off = ALL_ON)
 def stands(redis: Redis, epoch: int, off: Off = ALL_ON) -> bool:
     """Whether the waitlist is one that no mending under way will forget."""
     return redis.signed == epoch or "open" in off
+
+
+def enter(redis: Redis, shopper: int, number: int, epoch: int, off: Off = ALL_ON) -> Redis | None:
+    """Note that a shopper enters the draw, until that is on the waitlist; None for no."""
+    if redis.signed != epoch:
+        return None
+    known = shopper in redis.waiting or any(one == shopper for one, _ in redis.entering) or "noted" in off
+    return redis if known else redis._replace(entering=tuple(sorted((*redis.entering, (shopper, number)))))
+
+
+def entered(redis: Redis, shopper: int, asked: int, epoch: int, off: Off = ALL_ON) -> bool:
+    """May the shopper be told that they are in the draw, now that the ledger holds it? ``asked`` as for `confirm`."""
+    if epoch != asked and "epoch" not in off:
+        return False
+    known = shopper in redis.waiting or any(one == shopper for one, _ in redis.entering)
+    return known or redis.orders[shopper].state != "none" or "noted" in off
+
+
+def without_entry(redis: Redis, record: Record, epoch: int, off: Off = ALL_ON) -> Redis:
+    """What the script that applies a Joined does besides: the entry is on the waitlist, if the sale is open.
+
+    While it isn't, a mending may still forget that.
+    """
+    if record.kind != "Joined" or (redis.signed != epoch and "kept" not in off):
+        return redis
+    return redis._replace(entering=tuple(one for one in redis.entering if one[0] != record.order))
 
 
 # Scripts that apply a record.
@@ -329,7 +361,8 @@ def apply_restored(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
     units = (before in LIVE) - (after in LIVE)
     if redis.stock + units < 0:
         return _with(redis, record.order, "short") if before == "none" else redis
-    return _with(redis, record.order, after, units=units)
+    restored = _with(redis, record.order, after, units=units)
+    return _without_waiter(restored, record.order) if after in PLACED else restored
 
 
 def effects(redis: Redis, record: Record, off: Off = ALL_ON) -> Redis:
@@ -377,11 +410,15 @@ def due(redis: Redis, order: int, off: Off = ALL_ON) -> tuple[Redis, Record]:
 
 
 def offer(redis: Redis, epoch: int, off: Off = ALL_ON) -> tuple[Redis, Record] | None:
-    """Take a unit for whoever has waited longest and isn't being served; None if there is nothing to offer.
+    """Take a unit for whoever stands in front and isn't being served; None if there is nothing to offer.
+
+    Nor is there anything while somebody enters: else those who came in time might be passed over.
 
     In the shop each offer is an order of its own. Here a shopper has but one: whose offer was released gets no other.
     """
     if redis.stock <= 0 or (redis.signed != epoch and "epoch" not in off) or is_over(redis):
+        return None
+    if redis.entering and "drawn" not in off:
         return None
     for shopper in redis.waiting:
         if redis.orders[shopper].state == "none":
@@ -396,12 +433,15 @@ def offer(redis: Redis, epoch: int, off: Off = ALL_ON) -> tuple[Redis, Record] |
 class Web(NamedTuple):
     """One shopper's request: start, asked (Requested is in flight), recorded (it is acknowledged), or yes.
 
-    Or, of one who wants to wait: door, joining (Joined is in flight), waits (which they were told), or left.
+    Or, of one who wants to wait: door, joining (Joined is in flight), waits (which they were told), or left. Of one who
+    enters a draw: entering (it is in flight) or noted (it is acknowledged).
     Or a merchant's: wants, asks (the record is in flight) or made (which they were told), and the record's kind.
     """
 
     at: str
     epoch: int
+    number: int = 0
+    """With which one enters a draw."""
 
 
 class Worker(NamedTuple):

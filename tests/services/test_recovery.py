@@ -123,7 +123,7 @@ def test_a_registration_outlives_a_broker_that_forgets_it_though_nobody_register
     drawing, entrants = sale_of(inside, draw=600), [shopper_of(inside) for _ in range(4)]
     for one in entrants:
         waiting.join(inside, one, drawing.id)
-    entered = inside.waitlist.all(drawing.id)
+    entered = eventually(lambda: len(found := inside.waitlist.all(drawing.id)) == len(entrants) and found)
     assert len(entered) == len({one.number for one in entered}) == 4
     broker = running.processes["broker"]
     broker.kill()  # it may lose its last second

@@ -55,7 +55,7 @@ def test_pressing_enters_the_draw_and_buys_nothing_yet(shop: Shop, shopper: Face
             assert (pressed.first, pressed.status, pressed.order) == (303, 200, "")
             assert "You are in the draw" in pressed.text
             assert "Leave the draw" in pressed.text
-    assert len(shop.waitlist.all(sale.id)) == 1
+    assert len(eventually(lambda: shop.waitlist.all(sale.id))) == 1
     found = shop.sales.get(sale.id)
     assert found
     assert (found.units.left, found.waiting) == (1, 1)

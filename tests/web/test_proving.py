@@ -87,7 +87,7 @@ def test_a_proof_enters_a_draw_once(shop: Shop, shopper: Face, a_sale: Callable[
     assert shopper.buy(sale.product).says(ProofRequired)
     proof = work(shopper, sale)
     assert shopper.buy(sale.product, proof=proof).status in (200, 202)
-    assert len(shop.waitlist.all(sale.id)) == 1
+    assert len(eventually(lambda: shop.waitlist.all(sale.id))) == 1
     shopper.post(f"/sales/{sale.id}/waitlist/leave")
     assert shopper.buy(sale.product, proof=proof).says(ProofInvalid)
     assert shop.waitlist.all(sale.id) == []

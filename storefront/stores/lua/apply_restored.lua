@@ -1,5 +1,6 @@
--- The ledger was cut and is mended: put an order exactly where Redis knew it to be.
+-- The ledger was cut and is mended: put an order exactly where Redis knew it to be. Whoever holds a unit by it waits no more.
 -- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda   KEYS[5] the sale's orders   KEYS[6] the sale's payments
+-- KEYS[7] waitlist   KEYS[8] waiters
 -- ARGV[1] worker's epoch   ARGV[2] offset   ARGV[3] epoch signed in the ledger   ARGV[4] epoch of the record
 -- ARGV[5] order id   ARGV[6] state   ARGV[7] shopper   ARGV[8] shopper's name   ARGV[9] at (ms, "0" for a tombstone)
 -- ARGV[10] pay_by (ms)   ARGV[11] charge   ARGV[12] returns
@@ -24,7 +25,10 @@ end
 if word == 'restored' then
   if from ~= to then move(KEYS[1], from, to) end
   if from ~= 'stock' then let_go(KEYS[2], before[2], id) end
-  if to ~= 'stock' then hold(KEYS[1], KEYS[2], ARGV[7], id) end
+  if to ~= 'stock' then
+    hold(KEYS[1], KEYS[2], ARGV[7], id)
+    leave_waitlist(KEYS[1], KEYS[7], KEYS[8], ARGV[7])
+  end
   if before[1] == 'expired' then redis.call('HINCRBY', KEYS[1], 'expired', -1) end
   if wanted == 'expired' then redis.call('HINCRBY', KEYS[1], 'expired', 1) end
   local owed = REFUNDS[redis.call('HGET', KEYS[3], 'refund')]

@@ -1,19 +1,20 @@
 -- Take a unit each for those who have waited longest: purchases that the sweep makes for them.
--- KEYS[1] sale   KEYS[2] buyers   KEYS[3] agenda   KEYS[4] waitlist   KEYS[5] waiters   KEYS[6…] orders
+-- KEYS[1] sale   KEYS[2] buyers   KEYS[3] agenda   KEYS[4] waitlist   KEYS[5] waiters   KEYS[6] entering   KEYS[7…] orders
 -- ARGV[1] what order keys begin with   ARGV[2] ms until the sweep doubts the reservation
 -- ARGV[3] ms to pay   ARGV[4] the same for those who entered a draw
 -- ARGV[5] the score behind which to begin, "-inf" for in front   ARGV[6…] order ids
 -- Returns {at, epoch, the last score looked at, then for each order that was made: shopper, shopper's name, pay_by}, or
--- nothing: the sale isn't open, is paused or still draws, or there is no unit, or nobody who may have it. Moments in Unix ms.
+-- nothing: the sale isn't open, is paused, still draws or somebody is still entering, or there is no unit, or nobody who may have it. Moments in Unix ms.
 -- Whoever is offered a unit waits on until the order is placed. Should its request not get through, the sweep takes the
 -- unit back, and offers it to them again.
 local sale = redis.call('HMGET', KEYS[1], 'signed', 'begins', 'ends', 'limit', 'stock', 'waiting', 'product', 'price', 'currency', 'paused', 'called_off', 'draw')
 if not sale[2] or tonumber(sale[6] or 0) <= 0 or tonumber(sale[5]) <= 0 then return {} end
-if redis.call('EXISTS', KEYS[6]) == 1 then return {} end -- it ran before: what it made then, the sweep finds in doubt
+if redis.call('EXISTS', KEYS[7]) == 1 then return {} end -- it ran before: what it made then, the sweep finds in doubt
 if sale[10] == '1' or sale[11] == '1' then return {} end
 local epoch, now = epoch_in_force(), now_ms()
 local opens = (sale[2] + (sale[12] or 0)) * 1000
 if sale[1] ~= epoch or now < opens or now >= sale[3] * 1000 then return {} end
+if redis.call('ZCARD', KEYS[6]) > 0 then return {} end -- else those who came in time might be passed over
 
 -- Not one who is being served: an order of theirs is being placed.
 local function may_have(shopper)
@@ -25,14 +26,13 @@ local function may_have(shopper)
   return #held < tonumber(sale[4])
 end
 
-local first_order = 6
-local made, most = 0, math.min(#ARGV - first_order + 1, tonumber(sale[5]))
+local made, most = 0, math.min(#ARGV - 5, tonumber(sale[5]))
 local told = {string.format('%.0f', now), epoch, ARGV[5]}
 local function offer_to(shopper, score)
   local name = redis.call('HGET', KEYS[5], shopper) or ''
   local pay_ms = tonumber(score) < 0 and ARGV[4] or ARGV[3]
-  local keys = {KEYS[1], KEYS[2], KEYS[first_order + made], KEYS[3]}
-  local pay_by = reserve_unit(keys, ARGV[first_order + made], shopper, name, epoch, now, ARGV[2], pay_ms, {sale[7], sale[8], sale[9]})
+  local keys = {KEYS[1], KEYS[2], KEYS[7 + made], KEYS[3]}
+  local pay_by = reserve_unit(keys, ARGV[6 + made], shopper, name, epoch, now, ARGV[2], pay_ms, {sale[7], sale[8], sale[9]})
   made = made + 1
   told[#told + 1] = shopper
   told[#told + 1] = name

@@ -1,12 +1,12 @@
 -- Take one unit for one shopper. Nearly every request of a flood ends here with a no.
--- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda   KEYS[5] waitlist
+-- KEYS[1] sale   KEYS[2] buyers   KEYS[3] order   KEYS[4] agenda
 -- ARGV[1] order id   ARGV[2] shopper   ARGV[3] shopper's name   ARGV[4] ms until the sweep doubts the reservation
 -- ARGV[5] ms to pay   ARGV[6] when the shopper's account was registered (Unix ms), 0 for long ago
 -- ARGV[7] until when it is on probation (Unix ms), 0 for never   ARGV[8] ms after the begin from which it then may buy
 -- Returns {word, at, epoch, pay_by, detail…} with word one of "reserved", "repeat" (this order id is known; the first
 -- answer's facts), "no_sale", "recovering", "not_started", "ended", "account_too_new" (when
 -- it may buy, now, when the sale ends, all in Unix ms; "put_back" for one on probation), "drawing" (this shopper may enter the
--- draw now: at, its seed, when it closes, "entered" if they have), "limit_reached" (detail: the orders held), "all_held", "sold_out", "paused", "sale_cancelled". at and
+-- draw, see enter.lua; at), "limit_reached" (detail: the orders held), "all_held", "sold_out", "paused", "sale_cancelled". at and
 -- pay_by in Unix ms.
 local order = redis.call('HMGET', KEYS[3], 'state', 'at', 'epoch', 'pay_by')
 if order[1] then return {'repeat', order[2] or '', order[3] or '', order[4] or ''} end
@@ -35,11 +35,7 @@ if now < may_buy then
   local why = put_back > old_enough and 'put_back' or ''
   return {'account_too_new', string.format('%.0f', may_buy), string.format('%.0f', now), string.format('%.0f', sale[3] * 1000), why}
 end
-if draws then
-  local seed = redis.call('HGET', KEYS[1], 'seed') or ''
-  local entered = redis.call('ZSCORE', KEYS[5], ARGV[2]) and 'entered' or ''
-  return {'drawing', string.format('%.0f', now), seed, string.format('%.0f', draws_until), entered}
-end
+if draws then return {'drawing', string.format('%.0f', now)} end
 
 local pay_by = reserve_unit(KEYS, ARGV[1], ARGV[2], ARGV[3], epoch, now, ARGV[4], ARGV[5], {sale[8], sale[9], sale[10]})
 return {'reserved', string.format('%.0f', now), epoch, string.format('%.0f', pay_by)}

@@ -198,7 +198,7 @@ OPERATIONS = [
         "buy", "buying.buy", N_("Buy one unit, or enter the draw."), "Purchase", "buying", Who.ACCOUNT,
         form=forms.ProofForm, parameters=KEY,
         refusals=(errors.NoSuchSale, *SHUT, errors.AllHeld, errors.LimitReached, errors.PurchaseLost, *PROOFS,
-                  errors.LedgerDown, errors.Overloaded, *KEYED),
+                  errors.LedgerDown, errors.Drawing, *KEYED),
         links=AROUND_ORDER, more=(202,),
     ),
     Operation("askForProof", "proving.challenge", N_("Work to do before buying or waiting."), "Challenge", "buying",
