@@ -10,7 +10,7 @@ async function ask(path, needed, body) {
   for (let tries = 9; ; tries--) {
     const response = await fetch(new URL(path, url), { ...call, body: body && JSON.stringify(body) });
     const answer = await response.json();
-    if (!needed || needed in answer) return answer;
+    if (!needed || [needed].flat().some((name) => name in answer)) return answer;
     if (!tries || ![429, 503].includes(response.status)) throw answer.error;
     await sleep(Number(response.headers.get("Retry-After") ?? 1));
   }
@@ -23,6 +23,8 @@ headers.Authorization = `Bearer ${(await ask("/login", "token", { name, pass: pa
 const sale = `/miaosha/${encodeURIComponent(product)}`;
 const begins = (await ask(sale, "time_begintokill")).time_begintokill;
 await sleep(Math.max(0, begins - (await ask("/time", "now")).now / 1000)); // by the shop's clock
-const { order } = await ask(sale, "order", {}); // limit_reached names the order that one has already
+let told;
+while ("draw_closes" in (told = await ask(sale, ["order", "draw_closes"], {}))) await sleep(1); // by lot: not decided yet
+const { order } = told; // limit_reached names the order that one has already
 const paid = await ask(`/orders/${order}/pay`, null, {});
 console.log(order, paid.state ?? paid.error);

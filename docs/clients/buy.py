@@ -29,6 +29,8 @@ shop.headers["Authorization"] = f"Bearer {ask('/login', 'token', {'name': name, 
 sale = f"/miaosha/{quote(product, safe='')}"
 seen = ask(sale, "time_begintokill")
 time.sleep(max(0, seen["time_begintokill"] - ask("/time", "now")["now"] / 1000))  # by the shop's clock
-order = ask(sale, "order", {})["order"]  # limit_reached names the order that one has already
+while "draw_closes" in (told := ask(sale, None, {})):  # by lot: it is decided soon after the draw has closed
+    time.sleep(1)
+order = told.get("order") or sys.exit(told["error"])  # limit_reached names the order that one has already
 paid = ask(f"/orders/{order}/pay", None, {})
 print(order, paid.get("state") or paid["error"])

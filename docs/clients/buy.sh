@@ -23,6 +23,9 @@ wait=$((begins - now / 1000)) # by the shop's clock
 
 # With its key, a call whose answer got lost may be repeated. Each thing that is to be done has its own.
 set -- --data '{}' --header "Authorization: Bearer $token" --header "Idempotency-Key: $(date +%s)-$$"
-order=$(take order "$(send "$sale" "$@-buy")") # limit_reached names the order that one has already
+while told=$(send "$sale" "$@-buy") && (take draw_closes "$told") >/dev/null 2>&1; do
+  sleep 1 # by lot: it is decided soon after the draw has closed
+done
+order=$(take order "$told") # limit_reached names the order that one has already
 paid=$(send "$url/orders/$order/pay" "$@-pay")
 echo "$order $(echo "$paid" | jq --raw-output '.state // .error')"

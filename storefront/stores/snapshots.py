@@ -121,13 +121,16 @@ class _Looked:
     scan: _Scan | None = None
 
 
-def _why_none(stock: int, unpaid: int, waiting: int, state: str) -> type[Refused] | None:
-    """Why nobody can have a unit who holds none, by ``gauge.lua``; None while there are units for sale."""
+def _why_none(stock: int, unpaid: int, waiting: int, state: str, *, draws: bool) -> type[Refused] | None:
+    """Why nobody can have a unit who holds none, by ``gauge.lua``; None while there are units for sale.
+
+    Nor is it sure while those of a draw are handed out: whoever entered it is told something else.
+    """
     if state in NOT_SELLING:
         return NOT_SELLING[state]
     if stock <= 0:
         return AllHeld if unpaid else SoldOut
-    return AllHeld if waiting else None
+    return AllHeld if waiting and not draws else None
 
 
 class Snapshots:
@@ -272,7 +275,7 @@ class Snapshots:
         if not gauge or looked.sale is None:
             return None
         now, begins, ends, stock, unpaid, waiting, state, mark, sells, *buyers = gauge
-        taken = _why_none(int(stock), unpaid, waiting, state)
+        taken = _why_none(int(stock), unpaid, waiting, state, draws=sells != begins)
         if not taken:
             looked.scan = None
         return Snapshot(

@@ -41,6 +41,19 @@ def test_a_client_buys_when_the_sale_begins_and_pays(
     assert (again.stdout.partition(" ")[0], again.returncode) == (order.id, 0)
 
 
+def test_a_client_waits_until_a_draw_is_decided(
+    client: list[str], real_shop: LocalShop, shop: Shop, a_sale: Callable[..., Sale]
+) -> None:
+    sale, name = a_sale(num=5, begins=1, draw=4), unique("顾客")
+    asked = [*client, real_shop.url, sale.product, name, "secret123"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    account = shop.accounts.get(name)
+    assert account
+    [order], _ = buying.orders_of(shop, account)
+    assert (told.stdout, told.stderr, told.returncode) == (f"{order.id} paid\n", "", 0)
+    assert order.at >= sale.terms.draw_closes * 1000
+
+
 def test_a_client_says_why_it_cannot_buy(client: list[str], real_shop: LocalShop, a_sale: Callable[..., Sale]) -> None:
     sale = a_sale(begins=-60, ends=-30)
     asked = [*client, real_shop.url, sale.product, unique("顾客"), "secret123"]

@@ -5,8 +5,8 @@
 -- ARGV[7] until when it is on probation (Unix ms), 0 for never   ARGV[8] ms after the begin from which it then may buy
 -- Returns {word, at, epoch, pay_by, detail…} with word one of "reserved", "repeat" (this order id is known; the first
 -- answer's facts), "no_sale", "recovering", "not_started", "ended", "account_too_new" (when
--- it may buy, now, when the sale ends, all in Unix ms; "put_back" for one on probation), "drawing" (this shopper may enter the
--- draw, see enter.lua; at), "limit_reached" (detail: the orders held), "all_held", "sold_out", "paused", "sale_cancelled". at and
+-- it may buy, now, when the sale ends, all in Unix ms; "put_back" for one on probation), "drawing" (units go to those
+-- who enter the draw, or entered it in time: see enter.lua), "limit_reached" (detail: the orders held), "all_held", "sold_out", "paused", "sale_cancelled". at and
 -- pay_by in Unix ms.
 local order = redis.call('HMGET', KEYS[3], 'state', 'at', 'epoch', 'pay_by')
 if order[1] then return {'repeat', order[2] or '', order[3] or '', order[4] or ''} end
@@ -27,7 +27,9 @@ local draws = now < draws_until
 if tonumber(sale[5]) <= 0 and not draws then
   return {(sale[6] + sale[7] > 0) and 'all_held' or 'sold_out'}
 end
-if tonumber(sale[11] or 0) > 0 and not draws then return {'all_held'} end -- what came back is for those who wait
+if tonumber(sale[11] or 0) > 0 and not draws then -- what was drawn, or came back, is for those who wait
+  return {tonumber(sale[15] or 0) > 0 and 'drawing' or 'all_held'}
+end
 local old_enough = tonumber(ARGV[6]) > 0 and ARGV[6] + (sale[12] or 0) * 1000 or 0
 local put_back = math.min(ARGV[7], math.max(sale[2] * 1000 + ARGV[8], draws_until))
 local may_buy = math.max(old_enough, put_back)
@@ -35,7 +37,7 @@ if now < may_buy then
   local why = put_back > old_enough and 'put_back' or ''
   return {'account_too_new', string.format('%.0f', may_buy), string.format('%.0f', now), string.format('%.0f', sale[3] * 1000), why}
 end
-if draws then return {'drawing', string.format('%.0f', now)} end
+if draws then return {'drawing'} end
 
 local pay_by = reserve_unit(KEYS, ARGV[1], ARGV[2], ARGV[3], epoch, now, ARGV[4], ARGV[5], {sale[8], sale[9], sale[10]})
 return {'reserved', string.format('%.0f', now), epoch, string.format('%.0f', pay_by)}
