@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
@@ -41,8 +42,8 @@ WAIT = 0.1
 class Deed:
     """What somebody asked for and was told. ``status`` is 0 where no answer came; ``ended`` by ``time.monotonic``.
 
-    ``code`` is that of a refusal, or "waits" for one who was told their place on the waitlist. ``order`` is the
-    change's id where a merchant asked for one.
+    ``code`` is that of a refusal, or "waits" for one who was told their place on the waitlist, or that they are in a
+    draw. ``order`` is the change's id where a merchant asked for one.
     """
 
     act: str
@@ -160,7 +161,7 @@ class Crowd:
         self, door: http.client.HTTPConnection, act: str, shopper: Shopper, sale: str, path: str, order: str = ""
     ) -> Deed:
         status, answer = ask(door, path, shopper.token)
-        code = "waits" if answer.get("place") else answer.get("code", "")
+        code = "waits" if answer.get("place") or status == HTTPStatus.ACCEPTED else answer.get("code", "")
         order = answer.get("order", order)
         deed = Deed(act, shopper.id, sale, status, code, order, time.monotonic())
         self.deeds.append(deed)

@@ -16,7 +16,10 @@ from tests.crowds import registered
 
 UNITS, SCARCE = 2000, 30
 """Units of two sales under the same load: one never runs out, of the other there is never enough, and its merchant adds
-units and takes them out. A third of as many is called off under each fault."""
+units and takes them out. A third of as many is called off under each fault, and a fourth draws them."""
+
+DRAWS_FOR = 5
+"""Seconds for which that one takes entries: its draw closes while something is dead."""
 
 SHOPPERS = 3000
 BEFORE, AFTER = 2.0, 3.0
@@ -51,7 +54,7 @@ def run_at(kind: Kind, chosen: Sequence[Fault], folder: Path, *, rate: float, se
         for fault in chosen:
             excused.update(fault.excused)
             to_call_off = venue.open_sale(SCARCE, owner)
-            crowd.sales = [*going_on, to_call_off]
+            crowd.sales = [*going_on, to_call_off, venue.open_sale(SCARCE, draws_for=DRAWS_FOR)]
             merchant.begin(to_call_off)
             row = _tried(venue, crowd, merchant, fault, excused)
             print(_line(row), *(f"    BREACH: {breach}" for breach in row.breaches), sep="\n", flush=True)

@@ -74,6 +74,15 @@ def test_a_waiter_who_was_forgotten_is_a_breach() -> None:
     assert not verdict.forgotten(offered, [waits, replace(YES, order="offered")])
 
 
+def test_who_was_passed_over_in_a_draw_is_a_breach() -> None:
+    told = story(("order", ReplayedOrder(OrderState.EXPIRED, "anna")))
+    told.numbers = {("sale", "anna"): 7, ("sale", "bert"): 8, ("sale", "carl"): 6}
+    told.waiting["sale"] = {"bert"}
+    assert not verdict.passed_over(told)
+    told.waiting["sale"] = {"bert", "carl"}
+    assert len(verdict.passed_over(told)) == 1
+
+
 def test_more_live_orders_than_units_at_any_time_are_a_breach() -> None:
     told = story()
     assert not verdict.oversold(told, [SALE])

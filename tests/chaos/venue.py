@@ -63,10 +63,11 @@ class Venue:
     redis: ReplicatedRedis | None = None
     sales: list[Sale] = field(default_factory=list)
 
-    def open_sale(self, units: int, merchant: Account | None = None) -> Sale:
-        """Open a sale that lasts for hours."""
+    def open_sale(self, units: int, merchant: Account | None = None, *, draws_for: int = 0) -> Sale:
+        """Open a sale that lasts for hours. For some seconds from now on it may draw its units."""
         now = self.inside.memory.now_ms() // 1000
-        terms = Terms(unique("chaos"), units, "x", now - 60, now + 4 * 3600, price=100)
+        begins = now if draws_for else now - 60
+        terms = Terms(unique("chaos"), units, "x", begins, now + 4 * 3600, price=100, draw=draws_for)
         self.sales.append(selling.open_sale(self.inside, merchant, terms).sale)
         return self.sales[-1]
 

@@ -30,6 +30,8 @@ class Story:
     orders: dict[str, ReplayedOrder] = field(default_factory=dict)
     sale_of: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, set[str]] = field(default_factory=dict)
+    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Sale and shopper who entered its draw → their number."""
     changes: dict[str, set[str]] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
     called_off: set[str] = field(default_factory=set)
@@ -66,6 +68,7 @@ def judge(shop: Shop, sales: Sequence[Sale], deeds: Sequence[Deed], excused: Col
     breaches = [
         *words_broken(story, deeds),
         *forgotten(story, deeds),
+        *passed_over(story),
         *sold_twice(story, deeds),
         *oversold(story, sales),
         *changes_undone(story, deeds),
@@ -90,6 +93,8 @@ def told_by_the_ledger(shop: Shop, sales: Sequence[Sale]) -> Story:
                     story.lines += len(lines)
                     for record in (line.record for line in lines if line.record):
                         replay.apply(record)
+                        if isinstance(record, records.Joined) and record.number:
+                            story.numbers[record.sale, record.shopper] = record.number
                         if isinstance(record, records.SaleRecord) and record.sale in wanted & replay.sales.keys():
                             excess = -replay.sales[record.sale].left
                             story.excess[record.sale] = max(story.excess[record.sale], excess)
@@ -135,6 +140,20 @@ def forgotten(story: Story, deeds: Sequence[Deed]) -> list[str]:
         and deed.sale not in story.called_off
         and deed.shopper not in story.waiting.get(deed.sale, ())
         and (deed.sale, deed.shopper) not in served
+    ]
+
+
+def passed_over(story: Story) -> list[str]:
+    """Who still waits for a unit of a draw, though somebody with a greater number had one."""
+    last: dict[str, int] = {}
+    for order_id, order in story.orders.items():
+        sale = story.sale_of[order_id]
+        if order.state in KEPT:
+            last[sale] = max(last.get(sale, 0), story.numbers.get((sale, order.shopper), 0))
+    return [
+        f"shopper {shopper} waits with number {number} for {sale}, where number {last[sale]} had a unit"
+        for (sale, shopper), number in story.numbers.items()
+        if shopper in story.waiting.get(sale, ()) and number < last.get(sale, 0)
     ]
 
 
