@@ -50,10 +50,9 @@ class Standing(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A shopper who enters a draw, noted in ``epoch``; ``closes`` (Unix ms) is when nobody can any more."""
+    """A shopper who enters a draw; ``closes`` (Unix ms) is when nobody can any more."""
 
     record: Joined
-    epoch: str
     closes: int
 
 
@@ -89,8 +88,8 @@ class Waitlist:
         )
         if word != "noted":
             raise Recovering if word == "recovering" else Drawing.of(sale)
-        at, epoch, seed, closes = facts
-        return Entry(_record(sale, shopper, name, int(at), seed), epoch, int(closes))
+        at, seed, closes = facts
+        return Entry(_record(sale, shopper, name, int(at), seed), int(closes))
 
     def all_entered(self, entries: list[Entry]) -> list[bool | Exception]:
         """Of each entry that stands in the ledger whether the shopper may be told so, or its own fault.
@@ -102,9 +101,9 @@ class Waitlist:
                 (
                     "entered",
                     [keys.waitlist(one.sale), keys.entering(one.sale), keys.buyers(one.sale)],
-                    [one.shopper, _entering(one.shopper, one.shopper_name), epoch],
+                    [one.shopper, _entering(one.shopper, one.shopper_name)],
                 )
-                for one, epoch, _ in entries
+                for one, _ in entries
             ]
         )
         return [word if isinstance(word, Exception) else word != "gone" for word in told]

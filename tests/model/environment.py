@@ -324,6 +324,7 @@ class Ground:
         self.books = Redis.from_url(f"{url.removesuffix('/0')}/1", decode_responses=True)
         self.shop.payments = self.provider = Pages(self.books, "secret")
         self.shop.requests = Alone()  # type: ignore[assignment]  # the machine decides who goes on
+        self.shop.entries = Alone()  # type: ignore[assignment]
 
     def cleared(self, partition: tuple[str, int], beginning: Story) -> Ledger:
         """Forget everything, and begin another ledger."""

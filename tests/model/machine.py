@@ -282,8 +282,15 @@ class ShopMachine(Stage):
         self.require(unlike_the_ledger(self.view, self.ledger.replays))
         self.require(broken_by_the_ledger(told, self.promised, self.limits))
         self.require(unchanged(told, self.made, self.called_off))
-        waits = {key: before for key, before in self.waits.items() if key not in self.leavers}
+        waits = {
+            key: before for key, before in self.waits.items() if key not in self.leavers and not self._is_noted(*key)
+        }
         self.require(forgotten(told, waits))
+
+    def _is_noted(self, sale: str, shopper: str) -> bool:
+        """Whether Redis knows of one who waits or enters a draw what a cut may have taken from the ledger."""
+        entering = {one.split(" ")[0] for one in self.view.entering.get(sale, ())}
+        return self.may_be_cut and shopper in entering | {*self.view.waitlists.get(sale, ())}
 
     def rest(self) -> None:
         """See ``Stage``."""
@@ -296,9 +303,11 @@ class ShopMachine(Stage):
                 agenda = cast("list[str]", self.redis.zrange(keys.agenda(sale), 0, -1))
                 if agenda:
                     self.redis.zadd(keys.agenda(sale), dict.fromkeys(agenda, 0))
+                if entering := self.view.entering.get(sale):
+                    self.redis.zadd(keys.entering(sale), dict.fromkeys(entering, 0))
                 self.start("sweep", partial(settling.sweep_sales, self.shop, [sale]))
             self.run_to_rest()
-            if not self.view.agenda and len(self.ledger.lines) == before:
+            if not self.view.agenda and not self.view.entering and len(self.ledger.lines) == before:
                 break
         self.require(left_behind(self.view, self.ground.provider.money()))
         self.require(unserved(self.view, self.limits))

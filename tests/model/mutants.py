@@ -93,6 +93,14 @@ CUTS = {
 }
 """What the script does → its text that does it."""
 
+CUTS_OF_DRAWS = {
+    "who enters a draw stands in the order of the numbers": Cut(
+        "apply_waiting", "number > 0 and string.format('%.0f', number - 2 ^ 53) or "
+    ),
+    "who was applied enters no longer": Cut("apply_waiting", "redis.call('ZREM', KEYS[5], ARGV[4] .. ' ' .. ARGV[5])"),
+}
+"""The same, of draws."""
+
 CUTS_OF_ACCOUNTS = {
     "the accounts' position is written with the effects": CUTS["the position is written with the effects"],
     "a claim is looked at by the sweep": Cut("claim_account", "redis.call('ZADD', KEYS[3], now + ARGV[3], ARGV[1])"),

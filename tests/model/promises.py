@@ -31,6 +31,8 @@ class View:
     changes: dict[str, dict[str, str]] = field(default_factory=dict)
     listed: dict[str, dict[str, float]] = field(default_factory=dict)
     payments: dict[str, dict[str, float]] = field(default_factory=dict)
+    entering: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By sale: shopper who enters its draw, with their name → when the sweep must look."""
     agenda: dict[str, float] = field(default_factory=dict)
     """Of all sales: order → when the sweep must look at it."""
     anomalies: dict[str, str] = field(default_factory=dict)
@@ -43,7 +45,7 @@ class View:
         pipeline.hgetall(keys.ANOMALIES)
         for name in names:
             match name.split(":")[1]:
-                case "agenda" | "orders" | "payments":
+                case "agenda" | "orders" | "payments" | "entering":
                     pipeline.zrange(name, 0, -1, withscores=True)
                 case "waitlist":
                     pipeline.zrange(name, 0, -1)
@@ -56,14 +58,14 @@ class View:
         by_kind: dict[str, dict[str, Any]] = {
             "sale": view.sales, "buyers": view.buyers, "order": view.orders,
             "waitlist": view.waitlists, "waiters": view.waiters, "orders": view.listed,
-            "payments": view.payments, "changes": view.changes,
+            "payments": view.payments, "changes": view.changes, "entering": view.entering,
         }  # fmt: skip
         for name, content in zip(names, contents, strict=True):
             _, kind, of = name.split(":")
             if kind == "agenda":
                 view.agenda |= dict(content)
             elif kind in by_kind:
-                by_kind[kind][of] = dict(content) if kind in ("orders", "payments") else content
+                by_kind[kind][of] = dict(content) if kind in ("orders", "payments", "entering") else content
         return view
 
     def orders_of(self, sale: str) -> dict[str, dict[str, str]]:
@@ -231,8 +233,10 @@ def unchanged(replay: Replay, made: set[tuple[str, str]], called_off: set[str]) 
 
 
 def unserved(view: View, limits: dict[str, int]) -> Iterator[str]:
-    """Who waits for nothing once everything rests, though there are units."""
+    """Who waits for nothing once everything rests, though there are units; but for sales that draw theirs later."""
     for sale, waiting in view.waitlists.items():
+        if view.sales[sale].get("draw", "0") != "0":
+            continue
         held = view.buyers.get(sale, {})
         able = [one for one in waiting if len(held.get(one, "").split()) < limits[sale]]
         fields = view.sales[sale]
@@ -247,6 +251,8 @@ def left_behind(view: View, money: dict[str, dict[str, bool]]) -> Iterator[str]:
     """
     if view.agenda:
         yield f"there is no end to the sweep's work: {view.agenda}"
+    for sale, entering in view.entering.items():
+        yield f"{entering} enter the draw of {sale} for ever"
     for sale, fields in view.sales.items():
         if fields["called_off"] == "1" and (fields["pending"], fields["paid"]) != ("0", "0"):
             yield f"{sale} is called off, and {fields['pending']} unpaid and {fields['paid']} paid orders stand"

@@ -116,7 +116,7 @@ def _waiters(world: World, size: Size) -> Iterator[Step]:
                     yield from _enters(world, i, number, size.off)
         elif web.at in ("entering", "noted") and web.epoch != world.epoch:  # they were told no, and press again
             yield from _enters(world, i, web.number, size.off)
-        elif web.at == "noted" and entered(world.redis, i, web.epoch, world.epoch, size.off):
+        elif web.at == "noted" and entered(world.redis, i, size.off):
             yield f"web: {i} is told that they are in the draw", _web(world, i, WAITS)
         elif web == JOINING and i in world.redis.waiting and stands(world.redis, world.epoch, size.off):
             yield f"web: {i} is told that they wait", _web(world, i, WAITS)

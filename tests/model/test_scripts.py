@@ -27,9 +27,10 @@ from storefront.stores import keys
 from storefront.stores.memory import Memory
 from tests.conftest import eventually
 
+from .drawing import DrawMachine
 from .environment import Ground
 from .machine import PRODUCTS, SHOPPERS, ShopMachine
-from .mutants import CONFIRMED_IN_ITS_EPOCH, CUTS, CUTS_OF_ACCOUNTS, SILENCES, without
+from .mutants import CONFIRMED_IN_ITS_EPOCH, CUTS, CUTS_OF_ACCOUNTS, CUTS_OF_DRAWS, SILENCES, without
 from .people import PeopleMachine
 from .stage import Broken, Stage
 
@@ -72,7 +73,7 @@ def machine_on(ground: Ground, kind: type[Machine]) -> type[Machine]:
 
 
 def runs(first: int = int(FIRST), end: int = int(END)) -> list[tuple[type[Stage], int]]:
-    return [(kind, number) for kind in (ShopMachine, PeopleMachine) for number in range(first, end)]
+    return [(kind, number) for kind in (ShopMachine, PeopleMachine, DrawMachine) for number in range(first, end)]
 
 
 @pytest.mark.parametrize(("kind", "number"), runs())
@@ -111,6 +112,12 @@ def test_the_machine_misses_each_safeguard(running: LocalShop, safeguard: str) -
 def test_the_machine_misses_each_safeguard_of_accounts(running: LocalShop, safeguard: str) -> None:
     cut = CUTS_OF_ACCOUNTS[safeguard]
     assert is_missed(Ground(running.redis_url, without(cut)), PeopleMachine, cut.first_run)
+
+
+@pytest.mark.parametrize("safeguard", CUTS_OF_DRAWS)
+def test_the_machine_misses_each_safeguard_of_draws(running: LocalShop, safeguard: str) -> None:
+    cut = CUTS_OF_DRAWS[safeguard]
+    assert is_missed(Ground(running.redis_url, without(cut)), DrawMachine, cut.first_run)
 
 
 @pytest.mark.parametrize("what", SILENCES)

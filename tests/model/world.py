@@ -196,10 +196,8 @@ def enter(redis: Redis, shopper: int, number: int, epoch: int, off: Off = ALL_ON
     return redis if known else redis._replace(entering=tuple(sorted((*redis.entering, (shopper, number)))))
 
 
-def entered(redis: Redis, shopper: int, asked: int, epoch: int, off: Off = ALL_ON) -> bool:
-    """May the shopper be told that they are in the draw, now that the ledger holds it? ``asked`` as for `confirm`."""
-    if epoch != asked and "epoch" not in off:
-        return False
+def entered(redis: Redis, shopper: int, off: Off = ALL_ON) -> bool:
+    """May the shopper be told that they are in the draw, now that the ledger holds it? Then both know of it."""
     known = shopper in redis.waiting or any(one == shopper for one, _ in redis.entering)
     return known or redis.orders[shopper].state != "none" or "noted" in off
 

@@ -12,7 +12,8 @@ from storefront.domain.records import Joined
 from storefront.domain.sale import Phase, Sale
 from storefront.services import auditing, buying, waiting
 from storefront.shop import Shop
-from storefront.stores import keys
+from storefront.stores import keys, waitlist
+from storefront.stores.scripts import place
 from tests.conftest import eventually
 
 
@@ -136,6 +137,27 @@ def test_an_entry_whose_process_died_is_recorded_by_the_sweep_and_nobody_is_pass
     winner, loser = sorted((dead, other), key=lambda one: number_of(sale.seed, one.name))
     assert orders_of(shop, sale, winner)
     assert waiters(shop, sale) == [loser.id]
+
+
+@pytest.mark.parametrize(("signed", "notes"), [("", 0), ("mending:of a test", 1)])
+def test_the_note_stays_while_a_mending_may_still_forget_who_entered(
+    shop: Shop, somebody: Callable[..., Account], opening: Callable[..., Sale], signed: str, notes: int
+) -> None:
+    """The model's safeguard "kept". What the script does here the ledger knows nothing of, so it is undone."""
+    sale, entrant = opening(1, 600), somebody()
+    (held,) = shop.positions.all_at([("accounts", 0)])
+    entry = shop.waitlist.enter(sale.id, entrant.id, entrant.name, doubt_ms=60_000)
+    before = shop.memory.redis.dump(keys.sale(sale.id))
+    assert before
+    if signed:
+        shop.memory.redis.hset(keys.sale(sale.id), "signed", signed)
+    try:
+        call = waitlist.effect(entry.record, held.epoch, place(10**9))
+        assert shop.memory.scripts.run_many([call]) == ["joined"]
+        assert shop.memory.redis.zcard(keys.entering(sale.id)) == notes
+    finally:
+        shop.memory.redis.restore(keys.sale(sale.id), 0, before, replace=True)
+        shop.memory.redis.delete(*(key(sale.id) for key in (keys.entering, keys.waitlist, keys.waiters)))
 
 
 def test_who_leaves_is_not_brought_back_by_the_sweep(
