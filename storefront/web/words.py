@@ -17,12 +17,16 @@ def _translated(context: EvalContext, sentence: str, /, **variables: object) -> 
 
     That one goes through three calls for each sentence, and Flask-Babel looks for the language again each time.
     """
-    if "translations" not in g:
-        g.translations = get_translations()
-    said: str = g.translations.ugettext(sentence)
-    if context.autoescape:
-        said = Markup(said)  # noqa: S704  # nosec B704 - the catalogues' words; what is put into them is escaped
+    said: str = _said(sentence, language())
+    if not context.autoescape:
+        said = str(said)
     return said % variables if "%" in said else said
+
+
+@lru_cache(5000)
+def _said(sentence: str, _language: str) -> Markup:
+    said: str = get_translations().ugettext(sentence)
+    return Markup(said)  # noqa: S704  # nosec B704 - the catalogues' words; what is put into them is escaped
 
 
 def init_app(app: Flask) -> None:
@@ -30,9 +34,17 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["_"] = _translated
 
 
+def language() -> str:
+    """The caller's language, as Babel calls it. It is looked for once in a request."""
+    if "language" not in g:
+        g.language = str(get_locale() or "en")
+    found: str = g.language
+    return found
+
+
 def in_words(moment: datetime) -> str:
     """A moment in UTC, in the caller's way of writing dates."""
-    return _in_words(moment, str(get_locale()))
+    return _in_words(moment, language())
 
 
 @lru_cache(1000)
