@@ -5,7 +5,7 @@ turned into what a form would have sent, after its types are checked, so that on
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from io import BytesIO
@@ -260,10 +260,19 @@ def go_back_to(address: str) -> None:
 # What goes out
 
 
-def reply(answer: Mapping[str, Any], *, page: str = "", then: str = "", **context: Any) -> Any:
-    """``answer`` to programs; to people a 303 to the address ``then``, or else the ``page``."""
+def reply(
+    answer: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    *,
+    page: str = "",
+    then: str = "",
+    **context: Any,
+) -> Any:
+    """``answer`` to programs; to people a 303 to the address ``then``, or else the ``page``.
+
+    An answer that takes some making may be a function: people need none.
+    """
     if is_program():
-        return json_reply(answer)
+        return json_reply(answer() if callable(answer) else answer)
     return redirect(then, 303) if then else render_template(page, **context)
 
 
