@@ -10,6 +10,7 @@ from storefront.config import Config
 from storefront.shop import Shop
 from storefront.web import (
     accounts,
+    alike,
     assets,
     bans,
     buying,
@@ -70,6 +71,7 @@ def create_app(config: Config) -> Flask:
     app.before_request(selling.let_pictures_in)
     app.before_request(faces.bound_body)
     show.init_app(app)
+    alike.init_app(app)
     who.init_app(app)
     bans.init_app(app)
     limits.init_app(app, config)

@@ -265,15 +265,16 @@ def reply(
     *,
     page: str = "",
     then: str = "",
+    render: Callable[..., str] = render_template,
     **context: Any,
 ) -> Any:
-    """``answer`` to programs; to people a 303 to the address ``then``, or else the ``page``.
+    """``answer`` to programs; to people a 303 to the address ``then``, or else the ``page``, which ``render`` makes.
 
     An answer that takes some making may be a function: people need none.
     """
     if is_program():
         return json_reply(answer() if callable(answer) else answer)
-    return redirect(then, 303) if then else render_template(page, **context)
+    return redirect(then, 303) if then else render(page, **context)
 
 
 def json_reply(answer: Mapping[str, Any], status: int = 200) -> Response:

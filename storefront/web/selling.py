@@ -25,7 +25,7 @@ from storefront.domain.sale import OVER, Look, Phase, Sale
 from storefront.services import overseeing, selling, waiting
 from storefront.services.drafting import pattern as pattern_of
 from storefront.services.imaging import MOST_BYTES
-from storefront.web import drafting, show
+from storefront.web import alike, drafting, show
 from storefront.web.faces import checked, is_program, reply, sentence_of, shop, show_form_again, submitted
 from storefront.web.forms import SaleForm
 from storefront.web.limits import by_asker, limiter
@@ -105,10 +105,12 @@ def sale(product: str) -> Any:
     return reply(
         lambda: {**show.sale_for_programs(found, look.now), **yours},
         page="sale.html",
+        render=render_template if held or visit.last or place or work else alike.render,
+        picture_now=show.picture_of(found.id, found.terms.image),
         sale=found,
         phase=look.phase,
         now=look.now,
-        held=held,
+        held=tuple(held),
         place=place,
         entered=entered,
         may_buy_from=math.ceil(may_buy_from / 1000) if may_buy_from > look.now * 1000 else None,
