@@ -29,7 +29,7 @@ from storefront.domain.ban import Ban
 from storefront.domain.errors import N_
 from storefront.shop import Shop
 from storefront.web.limits import seconds_until_allowed
-from storefront.web.words import in_words, span_in_words
+from storefront.web.words import in_words, said, span_in_words
 
 csrf = CSRFProtect()
 F = TypeVar("F", bound=FlaskForm)
@@ -313,7 +313,7 @@ def sentence_of(refusal: errors.Refused) -> str:
     """The refusal as a sentence in the caller's language."""
     if isinstance(refusal, InvalidForm):
         return str(refusal)
-    return str(gettext(refusal.sentence, **{name: _for_people(fact) for name, fact in refusal.facts.items()}))
+    return said(refusal.sentence, {name: _for_people(fact) for name, fact in refusal.facts.items()})
 
 
 def _for_people(fact: Any) -> Any:

@@ -1,5 +1,6 @@
 """What the shop says, in the caller's language: sentences in templates, moments and lengths of time."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
@@ -17,16 +18,26 @@ def _translated(context: EvalContext, sentence: str, /, **variables: object) -> 
 
     That one goes through three calls for each sentence, and Flask-Babel looks for the language again each time.
     """
-    said: str = _said(sentence, language())
-    if not context.autoescape:
-        said = str(said)
-    return said % variables if "%" in said else said
+    found = _said(sentence, language())
+    if context.autoescape:
+        found = _as_markup(found)
+    return found % variables if "%" in found else found
 
 
 @lru_cache(5000)
-def _said(sentence: str, _language: str) -> Markup:
-    said: str = get_translations().ugettext(sentence)
+def _said(sentence: str, _language: str) -> str:
+    return str(get_translations().ugettext(sentence))
+
+
+@lru_cache(5000)
+def _as_markup(said: str) -> Markup:
     return Markup(said)  # noqa: S704  # nosec B704 - the catalogues' words; what is put into them is escaped
+
+
+def said(sentence: str, facts: Mapping[str, object]) -> str:
+    """A sentence in the caller's language, filled with its facts."""
+    found = _said(sentence, language())
+    return found % facts if facts else found
 
 
 def init_app(app: Flask) -> None:
