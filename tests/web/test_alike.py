@@ -26,10 +26,12 @@ def context_of(sale: Sale, phase: Phase, **more: Any) -> dict[str, Any]:
         "phase": phase,
         "held": (),
         "place": None,
+        "entered": False,
         "may_buy_from": None,
         "put_back": False,
         "work": None,
         "offer_window": 300,
+        "payment_window": 3600,
         "last": None,
         "may_oversee": False,
         "why_cancelled": "",
@@ -49,7 +51,9 @@ def test_it_is_the_page_that_would_have_been_made_for_its_reader(
     may_buy_from: int | None,
 ) -> None:  # fmt: skip
     sale, now = a_sale(), time.time()
-    context = context_of(sale, phase, may_buy_from=may_buy_from, put_back=bool(may_buy_from))
+    context = context_of(
+        sale, phase, may_buy_from=may_buy_from, put_back=bool(may_buy_from), entered=phase is Phase.DRAWING
+    )
     for reader in (None, somebody(), somebody()):
         with at_the_page(app, sale, language):
             if reader:
