@@ -32,6 +32,8 @@ else:
         pinning.pin()
     draining.on_sigterm(app)
     sandbox.warn_of_no_money(shop.config)
+    for page in ("base.html", "_parts.html", "_proof.html", "sale.html", "order.html"):
+        app.jinja_env.get_template(page)  # else the first buyers of all would wait for it to be compiled
     # What is there now stays; and what comes makes few cycles, so that looking for them can wait.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

@@ -9,17 +9,13 @@ import re
 import time
 from types import TracebackType
 from typing import NamedTuple, Self
-
-from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar, TCPConnector
-from yarl import URL
+from urllib.parse import urlencode
 
 from storefront.domain.errors import TooFast
 from swarm.plan import BOUGHT, ENTERED, NO_ANSWER, Diary, Plan
+from swarm.wire import NoAnswer, Wire
 
-PATIENCE = ClientTimeout(total=30)
 AGENT = "swarm"
-AT_ONCE = 64
-"""Requests that one client has under way at most; a script that the shop can't keep up with sends no more."""
 
 BUTTON = re.compile(r'<form method="post" action="(?P<path>/miaosha/[^"]+)"[^>]*>(?P<fields>.*?)</form>', re.DOTALL)
 FIELD = re.compile(r'name="([^"]+)" value="([^"]*)"')
@@ -52,40 +48,41 @@ class Client:
     """As an async context manager it is connected inside the block."""
 
     def __init__(self, plan: Plan, diary: Diary, address: str, cookie: str = "") -> None:
-        self._plan, self._diary, self._address, self._cookie = plan, diary, address, cookie
+        self._plan, self._diary, self._address = plan, diary, address
+        self._cookies = {"shop": cookie} if cookie else {}
 
     async def __aenter__(self) -> Self:
-        jar = CookieJar(unsafe=True)  # else it keeps none of a host that is an address
-        if self._cookie:
-            jar.update_cookies({"shop": self._cookie}, URL(self._plan.url))
-        connector = TCPConnector(local_addr=(self._address, 0), limit=AT_ONCE, use_dns_cache=False)
-        headers = {"Accept-Language": "en", "User-Agent": AGENT}
-        self._http = ClientSession(connector=connector, cookie_jar=jar, timeout=PATIENCE, headers=headers)
+        self._wire = Wire(self._plan.url, self._address)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.close()
+        self._wire.close()
 
     async def ask(
         self, method: str, path: str, form: dict[str, str] | None = None, token: str = "", *,
         accept: str = "text/html", known_by: str = "",
     ) -> Answer:  # fmt: skip
         """One request; whatever becomes of it is an answer. ``token`` goes with the body, ``known_by`` as a header."""
-        sent, body = time.time(), {"token": token} if token else None
-        url, headers = URL(self._plan.url + path, encoded=True), {"Accept": accept}
+        sent, body = time.time(), b""
+        fields = {"Accept": accept, "Accept-Language": "en", "User-Agent": AGENT}
+        if self._cookies:
+            fields["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         if known_by:
-            headers["Authorization"] = f"Bearer {known_by}"
+            fields["Authorization"] = f"Bearer {known_by}"
+        if form is not None:
+            fields["Content-Type"], body = "application/x-www-form-urlencoded", urlencode(form).encode()
+        elif token:
+            fields["Content-Type"], body = "application/json", json.dumps({"token": token}).encode()
         try:
-            async with self._http.request(
-                method, url, data=form, json=body, headers=headers, allow_redirects=False
-            ) as response:
-                found = await response.read()
-                location = response.headers.get("Location", "")
-                return Answer(response.status, found, location, sent, time.time())
-        except (ClientError, TimeoutError, OSError):
+            reply = await self._wire.ask(method, path, fields, body)
+        except NoAnswer:
             return Answer(0, b"", "", sent, time.time())
+        for line in reply.fields.get("set-cookie", "").splitlines():
+            name, _, value = line.partition(";")[0].partition("=")
+            self._cookies[name] = value
+        return Answer(reply.status, reply.body, reply.fields.get("location", ""), sent, time.time())
 
     async def press(self, account: str, token: str) -> Answer:
         """Press the button as a program does, and write down what it says."""

@@ -37,6 +37,11 @@ class Profile:
     address: str
     avatar: str
 
+    @property
+    def initial(self) -> str:
+        """The name's first letter."""
+        return self.name[:1].upper()
+
 
 @dataclass(frozen=True)
 class Account:

@@ -1,7 +1,9 @@
 """The web application. ``create_app`` assembles it and decides nothing."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 
@@ -10,6 +12,7 @@ from storefront.config import Config
 from storefront.shop import Shop
 from storefront.web import (
     accounts,
+    alike,
     assets,
     bans,
     buying,
@@ -45,9 +48,17 @@ LARGEST_FIELD = 4 * LARGEST_BODY
 it reads at once, a picture in which that falls badly would be refused."""
 
 
+class Application(Flask):
+    """Flask, which needn't look at each function that it calls, some twenty a request, for whether it is async."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """See ``Flask``. None here is."""
+        return func
+
+
 def create_app(config: Config) -> Flask:
     """The shop as a WSGI application. Connects to nothing; the first request does."""
-    app = Flask("storefront", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app = Application("storefront", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     app.config.update(
         SECRET_KEY=config.secret,
         SECRET_KEY_FALLBACKS=list(config.secrets[1:]),
@@ -70,6 +81,7 @@ def create_app(config: Config) -> Flask:
     app.before_request(selling.let_pictures_in)
     app.before_request(faces.bound_body)
     show.init_app(app)
+    alike.init_app(app)
     who.init_app(app)
     bans.init_app(app)
     limits.init_app(app, config)

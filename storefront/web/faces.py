@@ -5,7 +5,7 @@ turned into what a form would have sent, after its types are checked, so that on
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from io import BytesIO
@@ -29,7 +29,7 @@ from storefront.domain.ban import Ban
 from storefront.domain.errors import N_
 from storefront.shop import Shop
 from storefront.web.limits import seconds_until_allowed
-from storefront.web.words import in_words, span_in_words
+from storefront.web.words import in_words, said, span_in_words
 
 csrf = CSRFProtect()
 F = TypeVar("F", bound=FlaskForm)
@@ -260,11 +260,21 @@ def go_back_to(address: str) -> None:
 # What goes out
 
 
-def reply(answer: Mapping[str, Any], *, page: str = "", then: str = "", **context: Any) -> Any:
-    """``answer`` to programs; to people a 303 to the address ``then``, or else the ``page``."""
+def reply(
+    answer: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    *,
+    page: str = "",
+    then: str = "",
+    render: Callable[..., str] = render_template,
+    **context: Any,
+) -> Any:
+    """``answer`` to programs; to people a 303 to the address ``then``, or else the ``page``, which ``render`` makes.
+
+    An answer that takes some making may be a function: people need none.
+    """
     if is_program():
-        return json_reply(answer)
-    return redirect(then, 303) if then else render_template(page, **context)
+        return json_reply(answer() if callable(answer) else answer)
+    return redirect(then, 303) if then else render(page, **context)
 
 
 def json_reply(answer: Mapping[str, Any], status: int = 200) -> Response:
@@ -303,7 +313,7 @@ def sentence_of(refusal: errors.Refused) -> str:
     """The refusal as a sentence in the caller's language."""
     if isinstance(refusal, InvalidForm):
         return str(refusal)
-    return str(gettext(refusal.sentence, **{name: _for_people(fact) for name, fact in refusal.facts.items()}))
+    return said(refusal.sentence, {name: _for_people(fact) for name, fact in refusal.facts.items()})
 
 
 def _for_people(fact: Any) -> Any:

@@ -25,7 +25,7 @@ from storefront.domain.sale import OVER, Look, Phase, Sale
 from storefront.services import overseeing, selling, waiting
 from storefront.services.drafting import pattern as pattern_of
 from storefront.services.imaging import MOST_BYTES
-from storefront.web import drafting, show
+from storefront.web import alike, drafting, show
 from storefront.web.faces import checked, is_program, reply, sentence_of, shop, show_form_again, submitted
 from storefront.web.forms import SaleForm
 from storefront.web.limits import by_asker, limiter
@@ -69,15 +69,16 @@ def home() -> Any:
     """The sales, or those that are searched for: live, upcoming, ended."""
     cursor, wanted = show.cursor(), show.search()
     window = selling.shop_window(shop(), cursor, wanted)
-    looks = [*window.live, *window.upcoming, *window.ended]
-    answer = {
-        **({"found": window.found} if wanted else {}),
-        "sales": [show.sale_for_programs(look.sale, look.now) for look in looks],
-        "next": url_for(".home", q=wanted or None, cursor=window.next_cursor, _external=True)
-        if window.next_cursor
-        else None,
-    }
-    return reply(answer, page="home.html", window=window, now=window.now, wanted=wanted, first=not cursor)
+    looks, following = [*window.live, *window.upcoming, *window.ended], window.next_cursor
+
+    def for_programs() -> dict[str, Any]:
+        return {
+            **({"found": window.found} if wanted else {}),
+            "sales": [show.sale_for_programs(look.sale, look.now) for look in looks],
+            "next": url_for(".home", q=wanted or None, cursor=following, _external=True) if following else None,
+        }
+
+    return reply(for_programs, page="home.html", window=window, now=window.now, wanted=wanted, first=not cursor)
 
 
 def _why_not(look: Look, held: list[Order]) -> type[Refused] | None:
@@ -99,19 +100,22 @@ def sale(product: str) -> Any:
     may_buy_from = found.terms.open_from(asking.seniority) if asking else 0
     entered = asking is not None and look.phase is Phase.DRAWING and waiting.has_entered(shop(), asking, found)
     place = waiting.place_of(shop(), asking, found) if asking and not entered and look.phase not in OVER else None
+    work = None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking, look.now)
     yours = {"your_orders": [order.id for order in held], "your_place": place, "in_draw": entered}
     return reply(
-        {**show.sale_for_programs(found, look.now), **yours},
+        lambda: {**show.sale_for_programs(found, look.now), **yours},
         page="sale.html",
+        render=render_template if held or visit.last or place or work else alike.render,
+        picture_now=show.picture_of(found.id, found.terms.image),
         sale=found,
         phase=look.phase,
         now=look.now,
-        held=held,
+        held=tuple(held),
         place=place,
         entered=entered,
         may_buy_from=math.ceil(may_buy_from / 1000) if may_buy_from > look.now * 1000 else None,
         put_back=asking is not None and found.terms.is_put_back(asking.seniority),
-        work=None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking, look.now),
+        work=work,
         offer_window=shop().config.offer_window,
         payment_window=shop().config.payment_window,
         last=visit.last,

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Flask, Request, Response
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from itsdangerous import URLSafeTimedSerializer
 
 from storefront.domain.account import Login
 from storefront.web.faces import is_public
@@ -15,6 +16,14 @@ class Sessions(SecureCookieSessionInterface):
 
     Nor is a cookie looked into that wasn't sent.
     """
+
+    _serializer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """See ``SecureCookieSessionInterface``. Of one ``app`` it is the same each time, as its secrets are."""
+        if self._serializer is None:
+            self._serializer = super().get_signing_serializer(app)
+        return self._serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """See ``SessionInterface``."""

@@ -7,20 +7,19 @@ import math
 import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from babel import numbers
 from babel.dates import get_month_names
 from babel.numbers import get_currency_precision
 from flask import Flask, request, url_for
 from flask_babel import (
-    format_currency,
     format_datetime,
     format_decimal,
     format_timedelta,
-    get_locale,
     gettext,
 )
 from jinja2 import pass_context
@@ -36,9 +35,9 @@ from storefront.domain.picture import Picture
 from storefront.domain.sale import Look, Sale
 from storefront.services import pictures
 from storefront.services.overseeing import Series
-from storefront.web import zones
+from storefront.web import assets, zones
 from storefront.web.faces import InvalidForm, sentence_of, shop
-from storefront.web.words import in_words, span_in_words
+from storefront.web.words import in_words, language, span_in_words
 
 
 class ProductConverter(PathConverter):
@@ -116,7 +115,12 @@ def major(minor: int, currency: str) -> Decimal:
 @pass_context
 def money(_: Context, minor: int, currency: str) -> str:
     """An amount in minor units, in the reader's way of writing money."""
-    return str(format_currency(major(minor, currency), currency))
+    return _money(minor, currency, language())
+
+
+@lru_cache(1000)
+def _money(minor: int, currency: str, language: str) -> str:
+    return str(numbers.format_currency(major(minor, currency), currency, locale=language))
 
 
 @pass_context
@@ -128,7 +132,7 @@ def decimal(_: Context, value: float) -> str:
 @pass_context
 def moment(_: Context, seconds: float) -> str:
     """A moment in Unix seconds, in the reader's way of writing dates, in UTC; script turns it into local time."""
-    return in_words(datetime.fromtimestamp(min(seconds, 253402300799), UTC))
+    return in_words(datetime.fromtimestamp(int(min(seconds, 253402300799)), UTC))
 
 
 @pass_context
@@ -160,7 +164,12 @@ def limit(_: Context, given: str) -> str:
 
 def months() -> list[str]:
     """The reader's short names of the months, January first."""
-    return list(get_month_names("abbreviated", locale=get_locale() or "en").values())
+    return _months(language())
+
+
+@cache
+def _months(language: str) -> list[str]:
+    return list(get_month_names("abbreviated", locale=language).values())
 
 
 @pass_context
@@ -374,13 +383,20 @@ def order_for_merchants(order: Order) -> dict[str, Any]:
 
 
 def _place_of(endpoint: str, **values: Any) -> str:
-    """``url_for`` for templates. What needs no values is the same each time: a page has a dozen such links."""
-    return url_for(endpoint, **values) if values else _lasting_place(endpoint, request.script_root)
+    """``url_for`` for templates. A page has some twenty links, most of which it had a moment ago.
+
+    Whole addresses depend on the caller's as well, and those of static files on the files.
+    """
+    if "_external" in values:
+        return url_for(endpoint, **values)
+    if endpoint == "static":
+        values["v"] = assets.version(values["filename"])
+    return _lasting_place(endpoint, request.script_root, **values)
 
 
-@lru_cache(1000)
-def _lasting_place(endpoint: str, _root: str) -> str:
-    return url_for(endpoint)
+@lru_cache(1000, typed=True)
+def _lasting_place(endpoint: str, _root: str, /, **values: Any) -> str:
+    return url_for(endpoint, **values)
 
 
 def init_app(app: Flask) -> None:

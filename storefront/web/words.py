@@ -1,5 +1,6 @@
 """What the shop says, in the caller's language: sentences in templates, moments and lengths of time."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
@@ -17,12 +18,26 @@ def _translated(context: EvalContext, sentence: str, /, **variables: object) -> 
 
     That one goes through three calls for each sentence, and Flask-Babel looks for the language again each time.
     """
-    if "translations" not in g:
-        g.translations = get_translations()
-    said: str = g.translations.ugettext(sentence)
+    found = _said(sentence, language())
     if context.autoescape:
-        said = Markup(said)  # noqa: S704  # nosec B704 - the catalogues' words; what is put into them is escaped
-    return said % variables if "%" in said else said
+        found = _as_markup(found)
+    return found % variables if "%" in found else found
+
+
+@lru_cache(5000)
+def _said(sentence: str, _language: str) -> str:
+    return str(get_translations().ugettext(sentence))
+
+
+@lru_cache(5000)
+def _as_markup(said: str) -> Markup:
+    return Markup(said)  # noqa: S704  # nosec B704 - the catalogues' words; what is put into them is escaped
+
+
+def said(sentence: str, facts: Mapping[str, object]) -> str:
+    """A sentence in the caller's language, filled with its facts."""
+    found = _said(sentence, language())
+    return found % facts if facts else found
 
 
 def init_app(app: Flask) -> None:
@@ -30,9 +45,17 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["_"] = _translated
 
 
+def language() -> str:
+    """The caller's language, as Babel calls it. It is looked for once in a request."""
+    if "language" not in g:
+        g.language = str(get_locale() or "en")
+    found: str = g.language
+    return found
+
+
 def in_words(moment: datetime) -> str:
     """A moment in UTC, in the caller's way of writing dates."""
-    return _in_words(moment, str(get_locale()))
+    return _in_words(moment, language())
 
 
 @lru_cache(1000)
