@@ -88,6 +88,11 @@ def _why_not(look: Look, held: list[Order]) -> type[Refused] | None:
     return REASONS.get(look.phase)
 
 
+def _with_count_of_late(sale: Sale) -> Sale:
+    """A sale that draws, with the number of entrants within the last second: each one more makes another page."""
+    return replace(sale, waiting=selling.glance_at(shop(), sale.id).sale.waiting)
+
+
 @bp.get("/miaosha/<product:product>")
 def sale(product: str) -> Any:
     """One sale. Whoever pressed its button in vain is sent here, and told the reason as it is now."""
@@ -107,7 +112,7 @@ def sale(product: str) -> Any:
         page="sale.html",
         render=render_template if held or visit.last or place or work else alike.render,
         picture_now=show.picture_of(found.id, found.terms.image),
-        sale=found,
+        sale=_with_count_of_late(found) if look.phase is Phase.DRAWING else found,
         phase=look.phase,
         now=look.now,
         held=tuple(held),
