@@ -4,6 +4,7 @@ from typing import Any
 
 from storefront.config import BadConfig, Config
 from storefront.domain.address import Networks, read_network
+from storefront.domain.draw import Entry
 from storefront.domain.errors import Recovering
 from storefront.domain.records import Requested
 from storefront.gateways.access import Access
@@ -30,7 +31,7 @@ from storefront.stores.refusals import Refusals
 from storefront.stores.sales import Sales
 from storefront.stores.snapshots import PATIENCE, Snapshots
 from storefront.stores.traffic import Traffic
-from storefront.stores.waitlist import Entry, Waitlist
+from storefront.stores.waitlist import Waitlist
 from storefront.stores.webhooks import Webhooks
 
 

@@ -7,9 +7,28 @@ from the beginning, so the shop can't pick another one afterwards. Once the seed
 
 import hashlib
 import secrets
+from dataclasses import dataclass
+
+from storefront.domain.records import Joined
 
 MOST = 1 << 52
 """The greatest number. Redis keeps places as 64-bit floats, which hold this and the offsets of a ledger exactly."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Somebody who enters a draw, as Redis has noted; ``closes`` (Unix ms) is when nobody can any more."""
+
+    record: Joined
+    closes: int
+
+
+class Entering(Exception):
+    """Whoever was to buy has pressed while the sale draws, and enters with this ``entry``. It isn't a refusal."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.record.sale)
+        self.entry = entry
 
 
 def new_seed() -> str:
@@ -25,3 +44,10 @@ def seal_of(seed: str) -> str:
 def number_of(seed: str, name: str) -> int:
     """The number of the entrant of this name, 1 to ``MOST``: 52 bits of SHA-256, from the front, and one more."""
     return 1 + int(hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()[:13], 16)
+
+
+def entry_of(sale: str, shopper: str, name: str, facts: tuple[int, str, int]) -> Entry:
+    """The entry of a shopper of this name: noted at (Unix ms), the sale's seed, when its draw closes (Unix ms)."""
+    at, seed, closes = facts
+    number = number_of(seed, name)
+    return Entry(Joined(at=at, sale=sale, shopper=shopper, shopper_name=name, number=number), closes)

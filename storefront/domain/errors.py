@@ -419,18 +419,10 @@ class AllHeld(Conflict):
 
 
 class Drawing(Conflict):
-    """Units go by lot to those who enter the draw in time, of the sale with the id ``sale``."""
+    """Units are being handed out to those who entered the sale's draw in time, and this shopper didn't."""
 
     code = "drawing"
     sentence = N_("The units of this sale are drawn by lot among those who enter in time.")
-    sale = ""
-
-    @classmethod
-    def of(cls, sale: str) -> "Drawing":
-        """The draw of this sale."""
-        made = cls()
-        made.sale = sale
-        return made
 
 
 class NoWebhookAddress(Conflict):

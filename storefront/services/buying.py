@@ -59,8 +59,8 @@ def buy(
 
     The stock is taken first, so whatever fails behind it can undersell for a moment, never oversell; the sweep gives
     the unit back. Raises the refusal that applies: NoSuchSale, Recovering, NotStarted, Ended, AccountTooNew,
-    ProofRequired, ProofInvalid, LimitReached, AllHeld, SoldOut, LedgerDown, PurchaseLost, InvalidToken; or Drawing,
-    which isn't a no: ``waiting.enter`` is what is to be done then.
+    ProofRequired, ProofInvalid, LimitReached, AllHeld, SoldOut, LedgerDown, PurchaseLost, InvalidToken; or
+    Entering where the sale draws, which isn't a no: ``waiting.enter`` is what is to be done then.
     """
     proven = partial(_proven, shop, shopper, proof, suspected=suspected)
     try:

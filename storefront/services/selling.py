@@ -105,27 +105,37 @@ def open_sale(
 
 @dataclass(frozen=True)
 class Visit:
-    """A sale as somebody sees it: as it is now, and their own orders of it.
+    """A sale as somebody sees it: as it is now, their own orders of it, and their place on its waitlist (1 in front).
 
     ``held`` are those that hold units, the newest in front; ``last`` is the newest, if none does and it is among the
-    last of all their orders.
+    last of all their orders. ``entered`` for one in a draw of which the units aren't handed out yet: no place is final.
     """
 
     look: Look
     held: list[Order]
     last: Order | None
+    place: int | None
+    entered: bool
 
 
 def visit(shop: Shop, product: str, shopper: Account | None = None) -> Visit:
     """The newest sale of a product, for a shopper or for anybody. Raises NoSuchSale."""
-    look, held, newest = shop.sales.visited(product, shopper.id if shopper else "", LOOKED_BACK)
-    if look is None:
+    who = (shopper.id, shopper.name) if shopper else ("", "")
+    seen = shop.sales.visited(product, *who, LOOKED_BACK)
+    if seen is None:
         shop.require_open()
         raise NoSuchSale
-    orders = shop.orders.some([*reversed(held)] or newest)
-    if held:
-        return Visit(look, orders, None)
-    return Visit(look, [], next((order for order in orders if order.sale == look.sale.id), None))
+    look, sale = seen.look, seen.look.sale
+    is_drawing, may_return = look.phase is Phase.DRAWING, sale.units.left + sale.units.reserved + sale.units.unpaid
+    waits = seen.place is not None and sale.waiting and may_return and look.phase not in OVER and not is_drawing
+    orders = shop.orders.some([*reversed(seen.held)] or seen.newest)
+    return Visit(
+        look,
+        held=orders if seen.held else [],
+        last=None if seen.held else next((order for order in orders if order.sale == sale.id), None),
+        place=seen.place if waits else None,
+        entered=is_drawing and (seen.enters or seen.place is not None),
+    )
 
 
 def glance_at(shop: Shop, sale_id: str) -> Look:

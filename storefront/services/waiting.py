@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from storefront.domain.account import Account
+from storefront.domain.draw import Entry
 from storefront.domain.errors import (
     AccountTooNew,
-    Drawing,
     Ended,
     LedgerDown,
     LimitReached,
@@ -29,9 +29,7 @@ from storefront.domain.errors import (
 from storefront.domain.records import Joined, Left
 from storefront.domain.sale import Look, Phase, Sale
 from storefront.services import proving
-from storefront.services.tokens import Claims
 from storefront.shop import Shop
-from storefront.stores.waitlist import Entry
 
 APPLY_TIMEOUT = 5.0
 """Seconds to wait for the order worker to apply a change."""
@@ -71,18 +69,6 @@ def look(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
     return Waiting(seen, *shop.waitlist.standing(sale_id, shopper.id, shopper.name))
 
 
-def place_of(shop: Shop, shopper: Account, sale: Sale) -> int | None:
-    """Where the shopper stands, 1 being the front; None for one who doesn't wait, or for nothing any more."""
-    may_return = sale.units.left + sale.units.reserved + sale.units.unpaid
-    return shop.waitlist.place(sale.id, shopper.id) if sale.waiting and may_return else None
-
-
-def has_entered(shop: Shop, shopper: Account, sale: Sale) -> bool:
-    """Whether the shopper is in a sale's draw, of which the units aren't handed out yet."""
-    standing = shop.waitlist.standing(sale.id, shopper.id, shopper.name)
-    return standing.enters or standing.place is not None
-
-
 def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspected: bool = False) -> Waiting:
     """Wait for a unit. Joining twice is joining once. ``proof`` and ``suspected`` as for ``buying.buy``.
 
@@ -105,7 +91,7 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
     with proving.spending(shop, purpose, proof):
         if now < terms.draw_closes * 1000:
             try:
-                _entered(shop, sale_id, shopper)
+                enter(shop, shop.waitlist.enter(sale_id, shopper.id, shopper.name, shop.config.doubt_ms))
             except LedgerDown as fault:
                 raise Recovering from fault
         else:
@@ -119,23 +105,14 @@ def _standing(waiting: Waiting) -> Waiting:
     return waiting
 
 
-def enter(shop: Shop, shopper: Account | Claims, drawing: Drawing, proof: str = "", *, suspected: bool = False) -> int:
-    """Enter a draw that ``buying.buy`` has just told this shopper of. Entering twice is entering once.
+def enter(shop: Shop, entry: Entry) -> int:
+    """Have somebody enter a draw of whom ``buying.buy`` has just told that they do. Twice is once.
 
-    Returns when it closes (Unix ms), and once it is sure that the shopper is in it: noted in Redis, stands in the
-    ledger, and neither has lost it. The worker is not waited for. Raises ProofRequired, ProofInvalid, Drawing where it
-    has closed, LedgerDown or Recovering; behind these two the shopper may have entered all the same.
+    Returns when it closes (Unix ms), and once it is sure that they are in it: noted in Redis, stands in the ledger, and
+    neither has lost it. The worker is not waited for. Raises LedgerDown or Recovering: then they may have entered all
+    the same.
     """
-    terms = shop.sales.terms_of(drawing.sale)
-    is_needed = terms is not None and proving.is_needed(terms, suspected=suspected)
-    purpose = proving.for_sale(drawing.sale, shopper.id) if is_needed else None
-    with proving.spending(shop, purpose, proof):
-        return _entered(shop, drawing.sale, shopper)
-
-
-def _entered(shop: Shop, sale: str, shopper: Account | Claims) -> int:
     shop.ledger.require()
-    entry = shop.waitlist.enter(sale, shopper.id, shopper.name, shop.config.doubt_ms)
     try:
         stands = shop.entries.share(entry, partial(_stand, shop))
     except TimeoutError as fault:

@@ -56,6 +56,17 @@ def entering(sale_id: str) -> str:
     return f"{{{tag_of(sale_id)}}}:entering:{sale_id}"
 
 
+def who_enters(shopper: str, name: str) -> str:
+    """A member of :func:`entering`."""
+    return f"{shopper} {name}"
+
+
+def read_who_enters(member: str) -> tuple[str, str]:
+    """Shopper and name of such a member."""
+    shopper, _, name = member.partition(" ")
+    return shopper, name
+
+
 def order(order_id: str) -> str:
     """Hash: one order."""
     return f"{orders_of_tag(order_id)}{order_id}"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from storefront.domain.account import LONG_AGO, Login, Seniority
+from storefront.domain.draw import Entering, entry_of
 from storefront.domain.errors import (
     AccountTooNew,
     AllHeld,
@@ -50,6 +51,7 @@ _REFUSALS: dict[str, type[Refused]] = {
     "not_started": NotStarted,
     "ended": Ended,
     "all_held": AllHeld,
+    "over": Drawing,
     "sold_out": SoldOut,
     "paused": SalePaused,
     "sale_cancelled": SaleCancelled,
@@ -174,12 +176,17 @@ class Orders:
     ) -> Reservation:
         """Take one unit. Raises the refusal that applies; ``LimitReached`` names the orders held.
 
+        Raises Entering where the sale draws.
+
         ``since`` tells how old the shopper's account is.
 
         Of a shopper who is known by a ``login`` alone it is seen in the same round trip whether there is an account,
         and whether that admits it. Raises NoSuchAccount if not; the unit then comes back as one never asked for.
         """
-        script_keys = [keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale)]
+        script_keys = [
+            keys.sale(sale), keys.buyers(sale), keys.order(order), keys.agenda(sale), keys.waitlist(sale),
+            keys.entering(sale),
+        ]  # fmt: skip
         args = [order, shopper, shopper_name, doubt_ms, pay_ms, since.registered, since.probation, PUT_BACK * 1000]
         if login is None:
             word, *facts = self._memory.scripts.run("reserve", script_keys, args)
@@ -188,14 +195,16 @@ class Orders:
                 keys.account(shopper_name), ["id", "state", "era", "ended"], ("reserve", script_keys, args)
             )
             if not is_admitted(found, shopper, login):
+                self._memory.redis.zrem(keys.entering(sale), keys.who_enters(shopper, shopper_name))
                 raise NoSuchAccount(name=shopper_name)
         if word in ("reserved", "repeat"):
             at, epoch, pay_by = facts
             return Reservation(sale, order, int(at or 0), epoch, int(pay_by or 0), word == "repeat")
         if word == "account_too_new":
             raise AccountTooNew(*map(int, facts[:3]), put_back=facts[3] == "put_back")
-        if word == "drawing":
-            raise Drawing.of(sale)
+        if word == "noted":
+            at, seed, closes = facts
+            raise Entering(entry_of(sale, shopper, shopper_name, (int(at), seed, int(closes))))
         if word == "limit_reached":
             held = facts[3:]
             raise LimitReached(order=held[-1], orders=held)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from storefront.domain.picture import is_elsewhere
 from storefront.domain.records import CalledOff, Extended, Opened, Reopened, line_of
@@ -72,6 +72,20 @@ def opened(record: Opened, epoch: str, signed: str, place: str) -> Call:
     )  # fmt: skip
 
 
+class Visited(NamedTuple):
+    """A sale, and what a shopper has to do with it.
+
+    ``held`` are the ids of their orders that hold units of it, the newest last; ``newest`` of their last ones of
+    whichever sale, the newest in front. ``place`` is theirs on its waitlist, 1 in front; ``enters`` for its draw.
+    """
+
+    look: Look
+    held: list[str]
+    newest: list[str]
+    place: int | None
+    enters: bool
+
+
 class Sales:
     """Reads sales."""
 
@@ -128,33 +142,37 @@ class Sales:
             if fields
         ]
 
-    def visited(self, product: str, shopper: str, most: int) -> tuple[Look | None, list[str], list[str]]:
-        """The newest sale of a product as it is now, and ids of a shopper's orders.
+    def visited(self, product: str, shopper: str, name: str, most: int) -> Visited | None:
+        """The newest sale of a product as it is now, and what a shopper of this name has to do with it.
 
-        First those that hold units of it, the newest last; then their last ``most`` ones of whichever sale, the newest
-        in front. One round trip, where the product had that sale already when somebody last looked.
+        One round trip, where the product had that sale already when somebody last looked.
         """
         sale = self._newest.get(product)
         while True:
             current, newest, *rest = self._memory.scripts.with_sources(
-                partial(self._visit, product, sale, shopper, most), {"look"}
+                partial(self._visit, product, sale, shopper, name, most), {"look"}
             )
             if current is None:
-                return None, [], []
+                return None
             if current != sale:  # it has another one by now
                 sale = self._newest[product] = current
             else:
-                (now, word, *fields), held = rest
-                look = Look(_sale(current, dict(pairs(fields))), int(now) / 1000, word == "selling") if fields else None
-                return look, (held or "").split(), newest
+                (now, word, *fields), held, rank, enters = rest
+                if not fields:
+                    return None
+                look = Look(_sale(current, dict(pairs(fields))), int(now) / 1000, word == "selling")
+                place = None if rank is None else rank + 1
+                return Visited(look, (held or "").split(), newest, place, enters is not None)
 
-    def _visit(self, product: str, sale: str | None, shopper: str, most: int) -> list[Any]:
+    def _visit(self, product: str, sale: str | None, shopper: str, name: str, most: int) -> list[Any]:
         pipeline = self._memory.redis.pipeline(transaction=False)
         pipeline.get(keys.product(product))
         pipeline.zrevrange(keys.shopper_orders(shopper), 0, most - 1)
         if sale is not None:
             pipeline.evalsha(self._memory.scripts.sha("look"), 1, keys.sale(sale))
             pipeline.hget(keys.buyers(sale), shopper)
+            pipeline.zrank(keys.waitlist(sale), shopper)
+            pipeline.zscore(keys.entering(sale), keys.who_enters(shopper, name))
         return pipeline.execute()
 
     def count(self) -> int:

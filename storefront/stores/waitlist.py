@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple, cast
 
-from storefront.domain.draw import number_of
+from storefront.domain.draw import Entry, entry_of
 from storefront.domain.errors import Drawing, Recovering
 from storefront.domain.ids import new_order_id
 from storefront.domain.records import Joined, Left, Requested
@@ -49,30 +49,18 @@ class Standing(NamedTuple):
     orders: tuple[str, ...]
 
 
-class Entry(NamedTuple):
-    """A shopper who enters a draw; ``closes`` (Unix ms) is when nobody can any more."""
-
-    record: Joined
-    closes: int
-
-
 class Waitlist:
     """Reads waitlists, and takes units for those who wait."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def place(self, sale: str, shopper: str) -> int | None:
-        """Where a shopper stands, 1 being the front; None for one who doesn't wait."""
-        rank = cast("int | None", self._memory.redis.zrank(keys.waitlist(sale), shopper))
-        return None if rank is None else rank + 1
-
     def standing(self, sale: str, shopper: str, name: str) -> Standing:
         """Where a shopper of this name stands."""
         word, place, *held = self._memory.scripts.run(
             "waits",
             [keys.sale(sale), keys.waitlist(sale), keys.buyers(sale), keys.entering(sale)],
-            [shopper, _entering(shopper, name)],
+            [shopper, keys.who_enters(shopper, name)],
         )
         return Standing(word == "open", place if place > 0 else None, place < 0, tuple(held))
 
@@ -82,14 +70,12 @@ class Waitlist:
         Raises Recovering, or Drawing where nobody enters any more.
         """
         word, *facts = self._memory.scripts.run(
-            "enter",
-            [keys.sale(sale), keys.waitlist(sale), keys.entering(sale)],
-            [shopper, _entering(shopper, name), doubt_ms],
+            "enter", [keys.sale(sale), keys.waitlist(sale), keys.entering(sale)], [shopper, name, doubt_ms]
         )
         if word != "noted":
-            raise Recovering if word == "recovering" else Drawing.of(sale)
+            raise Recovering if word == "recovering" else Drawing
         at, seed, closes = facts
-        return Entry(_record(sale, shopper, name, int(at), seed), int(closes))
+        return entry_of(sale, shopper, name, (int(at), seed, int(closes)))
 
     def all_entered(self, entries: list[Entry]) -> list[bool | Exception]:
         """Of each entry that stands in the ledger whether the shopper may be told so, or its own fault.
@@ -101,16 +87,16 @@ class Waitlist:
                 (
                     "entered",
                     [keys.waitlist(one.sale), keys.entering(one.sale), keys.buyers(one.sale)],
-                    [one.shopper, _entering(one.shopper, one.shopper_name)],
+                    [one.shopper, keys.who_enters(one.shopper, one.shopper_name)],
                 )
-                for one, _ in entries
+                for one in (entry.record for entry in entries)
             ]
         )
         return [word if isinstance(word, Exception) else word != "gone" for word in told]
 
     def forget_entry(self, sale: str, shopper: str, name: str) -> None:
         """Have the sweep send nothing more of a shopper who leaves."""
-        self._memory.redis.zrem(keys.entering(sale), _entering(shopper, name))
+        self._memory.redis.zrem(keys.entering(sale), keys.who_enters(shopper, name))
 
     def doubtful(self, sales: list[str], most: int) -> list[Joined]:
         """The records of those who entered a draw some time ago and aren't on the waitlist, ``most`` of each sale."""
@@ -119,7 +105,7 @@ class Waitlist:
         )
         now = self._memory.now_ms() if any(len(found) > 1 for found in told) else 0
         return [
-            _record(sale, *_read(one), now, seed)
+            entry_of(sale, *keys.read_who_enters(one), (now, seed, 0)).record
             for sale, (seed, *found) in zip(sales, told, strict=True)
             for one in found
         ]
@@ -160,19 +146,6 @@ class Waitlist:
                     )
                 )  # fmt: skip
         return made
-
-
-def _entering(shopper: str, name: str) -> str:
-    return f"{shopper} {name}"
-
-
-def _read(entering: str) -> tuple[str, str]:
-    shopper, _, name = entering.partition(" ")
-    return shopper, name
-
-
-def _record(sale: str, shopper: str, name: str, at: int, seed: str) -> Joined:
-    return Joined(at=at, sale=sale, shopper=shopper, shopper_name=name, number=number_of(seed, name))
 
 
 def _offer(sale: str, orders: list[str], facts: list[Any]) -> Call:

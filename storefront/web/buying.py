@@ -6,9 +6,9 @@ from urllib.parse import urljoin
 from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext
 
+from storefront.domain.draw import Entering, Entry
 from storefront.domain.errors import (
     AllHeld,
-    Drawing,
     Ended,
     LimitReached,
     NotStarted,
@@ -62,12 +62,10 @@ def buy(product: str) -> Any:
     proof, key = given_proof(), idempotency_key()
     try:
         with asking_for_proof(product):
-            is_suspected = suspected(asking.id)
-            try:
-                purchase = buying.buy(shop(), asking, product, key, proof, suspected=is_suspected)
-            except Drawing as drawing:
-                closes = waiting.enter(shop(), asking, drawing, proof, suspected=is_suspected)
-                return _entered(asking.name, product, drawing.sale, closes)
+            purchase = buying.buy(shop(), asking, product, key, proof, suspected=suspected(asking.id))
+    except Entering as entering:
+        waiting.enter(shop(), entering.entry)
+        return _entered(entering.entry, product)
     except Refused as refusal:
         if sale := shop().sales.last_id_of(product):
             shop().refusals.note(sale, refusal.code)
@@ -90,18 +88,18 @@ def buy(product: str) -> Any:
     return json_reply(answer)
 
 
-def _entered(name: str, product: str, sale: str, closes: int) -> Any:
+def _entered(entry: Entry, product: str) -> Any:
     """Nobody has bought anything yet: hence 202, and no ``success``. The sale's page says it to people."""
     if not is_program():
         return redirect(url_for("selling.sale", product=product), 303)
     answer = {
         "message": "entered the draw",
-        "username": name,
+        "username": entry.record.shopper_name,
         "product name": product,
-        "sale": sale,
-        "draw_closes": show.rfc3339(closes),
+        "sale": entry.record.sale,
+        "draw_closes": show.rfc3339(entry.closes),
         "links": {
-            "waitlist": url_for("waiting.place", sale_id=sale, _external=True),
+            "waitlist": url_for("waiting.place", sale_id=entry.record.sale, _external=True),
             "sale": url_for("selling.sale", product=product, _external=True),
         },
     }

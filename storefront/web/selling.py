@@ -22,7 +22,7 @@ from storefront.domain.errors import (
 )
 from storefront.domain.order import Order
 from storefront.domain.sale import OVER, Look, Phase, Sale
-from storefront.services import overseeing, selling, waiting
+from storefront.services import overseeing, selling
 from storefront.services.drafting import pattern as pattern_of
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import alike, drafting, show
@@ -98,13 +98,11 @@ def sale(product: str) -> Any:
     """One sale. Whoever pressed its button in vain is sent here, and told the reason as it is now."""
     asking = someone()
     visit = selling.visit(shop(), product, asking)
-    look, held = visit.look, visit.held
+    look, held, place, entered = visit.look, visit.held, visit.place, visit.entered
     found = look.sale
     if "refused" in request.args and not is_program() and (reason := _why_not(look, held)):
         flash(sentence_of(reason()), "refusal")
     may_buy_from = found.terms.open_from(asking.seniority) if asking else 0
-    entered = asking is not None and look.phase is Phase.DRAWING and waiting.has_entered(shop(), asking, found)
-    place = waiting.place_of(shop(), asking, found) if asking and not entered and look.phase not in OVER else None
     work = None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking, look.now)
     yours = {"your_orders": [order.id for order in held], "your_place": place, "in_draw": entered}
     return reply(

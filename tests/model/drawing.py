@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 from storefront.domain.account import Account
-from storefront.domain.errors import Drawing
+from storefront.domain.draw import Entering
 from storefront.domain.records import Opened
 from storefront.services import buying, settling, waiting
 from storefront.stores import keys
@@ -50,9 +50,9 @@ class DrawMachine(ShopMachine):
         def press() -> tuple[str, str]:
             try:
                 buying.buy(shop, shopper, PRODUCTS[0])
-            except Drawing as drawing:
-                waiting.enter(shop, shopper, drawing)
-                return drawing.sale, shopper.id
+            except Entering as entering:
+                waiting.enter(shop, entering.entry)
+                return entering.entry.record.sale, shopper.id
             raise AssertionError("a sale that draws was bought of")
 
         self.start("enter", press)

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from storefront.domain.account import Account
-from storefront.domain.draw import number_of, seal_of
-from storefront.domain.errors import AllHeld, Drawing, LimitReached
+from storefront.domain.draw import Entering, number_of, seal_of
+from storefront.domain.errors import AllHeld, LimitReached
 from storefront.domain.records import Joined
 from storefront.domain.sale import Phase, Sale
 from storefront.services import auditing, buying, waiting
@@ -19,9 +19,9 @@ from tests.conftest import eventually
 
 def press(shop: Shop, shopper: Account, sale: Sale) -> None:
     """Press the button while the draw is open, and enter."""
-    with pytest.raises(Drawing) as told:
+    with pytest.raises(Entering) as told:
         buying.buy(shop, shopper, sale.product)
-    assert waiting.enter(shop, shopper, told.value) == sale.terms.draw_closes * 1000
+    assert waiting.enter(shop, told.value.entry) == sale.terms.draw_closes * 1000
 
 
 def waiters(shop: Shop, sale: Sale) -> list[str]:
