@@ -223,7 +223,8 @@
   let polls = 0;
   let zeros = 0;
   const pollWait = () => jittered(Math.min(500 * 1.4 ** polls, 5000));
-  const zeroWait = () => (zeros ? Math.min(500 * 2 ** zeros, 15000) : 0) + (opened ? 1000 + Math.random() * 4000 : 100 + Math.random() * 900);
+  const isDrawing = () => document.querySelector("article[data-state=drawing]") !== null; // all who entered look then
+  const zeroWait = () => (zeros ? Math.min(500 * 2 ** zeros, 15000) : 0) + (opened ? 1000 + Math.random() * 4000 : isDrawing() ? 1500 + Math.random() * 3000 : 100 + Math.random() * 900);
 
   const refreshSoon = (wait, { unseen = false } = {}) => {
     if (pending || (document.hidden && !unseen)) return;

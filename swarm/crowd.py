@@ -20,8 +20,9 @@ PAUSE = (2.0, 4.0)
 CLOCKS, WATCHES = 3, (2.4, 3.6)
 """How often the page's script asks for the time, and the seconds between two looks of its at the sale's status."""
 
-CURIOUS = (0.1, 1.0)
-"""Seconds from the end of a draw within which those who are in it look what became of it, and between two looks."""
+PATIENT, AGAIN = (1.5, 4.5), (0.5, 1.5)
+"""Seconds from the end of a draw after which those who are in it look what became of it, as the page's script and the
+docs have it; and seconds until they look again where the units aren't handed out yet."""
 
 TICK = 0.01
 
@@ -86,11 +87,12 @@ async def _with_app(plan: Plan, who: Person, client: Client) -> None:
         answer = await client.press(who.account, who.token)
         client.waited(answer)
     if answer.status == 202:
-        await until(plan.start + plan.draw)
-        while time.time() < plan.start + plan.lasts:
-            await asyncio.sleep(chance.uniform(*CURIOUS))
+        moment = plan.start + plan.draw + chance.uniform(*PATIENT)
+        while moment < plan.start + plan.lasts:
+            await until(moment)
             if await client.sees_draw(who.token):
                 break
+            moment = time.time() + chance.uniform(*AGAIN)
 
 
 async def _with_pages(plan: Plan, who: Person, client: Client) -> None:
@@ -113,12 +115,13 @@ async def _with_pages(plan: Plan, who: Person, client: Client) -> None:
                 break
         await asyncio.sleep(chance.uniform(*PAUSE))
     if page.code == ENTERED:
-        await until(plan.start + plan.draw)
-        while time.time() < plan.start + plan.lasts:
-            await asyncio.sleep(chance.uniform(*CURIOUS))
+        moment = plan.start + plan.draw + chance.uniform(*PATIENT)
+        while moment < plan.start + plan.lasts:
+            await until(moment)
             page = await client.look()
-            if page.code != "drawing":
+            if page.code not in (ENTERED, "drawing"):
                 break
+            moment = time.time() + chance.uniform(*AGAIN)
         client.learned(page)
     await _stopped(script)
 
