@@ -41,6 +41,11 @@ PAUSE = 0.5
 """Seconds to wait after a fault."""
 
 
+LINGER, MANY = 0.01, 50
+"""Seconds for which records may gather behind a step that applied some, but fewer than so many: a step costs nearly the
+same for one as for fifty, and in a rush takes CPU that the web needs."""
+
+
 class OrderWorker:
     """Reads its share of the ledger until told to stop."""
 
@@ -77,11 +82,15 @@ class OrderWorker:
             time.sleep(WAIT)
             return
         self._follow_epoch(self._reader)
+        applied = 0
         for name, lines in self._reader.poll(WAIT):
             partition = self._partitions.get(name)
             if partition is not None and (fresh := self._follow_on(self._reader, partition, lines)):
                 apply(self._shop, partition, fresh)
                 self._tale.go_on(self._partitions)
+                applied += len(fresh)
+        if 0 < applied < MANY:
+            time.sleep(LINGER)
 
     def _follow_on(self, reader: Reader, partition: Partition, lines: list[Line]) -> list[Line]:
         """Those of ``lines`` to apply now. Raises LedgerCut if they don't follow on what was applied last.
