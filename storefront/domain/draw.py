@@ -17,10 +17,14 @@ MOST = 1 << 52
 
 @dataclass(frozen=True)
 class Entry:
-    """Somebody who enters a draw, as Redis has noted; ``closes`` (Unix ms) is when nobody can any more."""
+    """Somebody who enters a draw, as Redis has noted; ``closes`` (Unix ms) is when nobody can any more.
+
+    ``stands`` for one whose record was applied already, and needn't be appended.
+    """
 
     record: Joined
     closes: int
+    stands: bool
 
 
 class Entering(Exception):
@@ -46,8 +50,6 @@ def number_of(seed: str, name: str) -> int:
     return 1 + int(hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()[:13], 16)
 
 
-def entry_of(sale: str, shopper: str, name: str, facts: tuple[int, str, int]) -> Entry:
-    """The entry of a shopper of this name: noted at (Unix ms), the sale's seed, when its draw closes (Unix ms)."""
-    at, seed, closes = facts
-    number = number_of(seed, name)
-    return Entry(Joined(at=at, sale=sale, shopper=shopper, shopper_name=name, number=number), closes)
+def record_of(sale: str, shopper: str, name: str, at: int, seed: str) -> Joined:
+    """The record of an entry that a shopper of this name made at a moment (Unix ms) to the draw of this seed."""
+    return Joined(at=at, sale=sale, shopper=shopper, shopper_name=name, number=number_of(seed, name))

@@ -112,6 +112,8 @@ def enter(shop: Shop, entry: Entry) -> int:
     neither has lost it. The worker is not waited for. Raises LedgerDown or Recovering: then they may have entered all
     the same.
     """
+    if entry.stands:
+        return entry.closes
     shop.ledger.require()
     try:
         stands = shop.entries.share(entry, partial(_stand, shop))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from storefront.domain.account import LONG_AGO, Login, Seniority
-from storefront.domain.draw import Entering, entry_of
+from storefront.domain.draw import Entering, Entry, record_of
 from storefront.domain.errors import (
     AccountTooNew,
     AllHeld,
@@ -203,8 +203,9 @@ class Orders:
         if word == "account_too_new":
             raise AccountTooNew(*map(int, facts[:3]), put_back=facts[3] == "put_back")
         if word == "noted":
-            at, seed, closes = facts
-            raise Entering(entry_of(sale, shopper, shopper_name, (int(at), seed, int(closes))))
+            at, seed, closes, stands = facts
+            record = record_of(sale, shopper, shopper_name, int(at), seed)
+            raise Entering(Entry(record, int(closes), bool(stands)))
         if word == "limit_reached":
             held = facts[3:]
             raise LimitReached(order=held[-1], orders=held)

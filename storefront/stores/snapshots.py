@@ -275,7 +275,7 @@ class Snapshots:
         if not gauge or looked.sale is None:
             return None
         now, begins, ends, stock, unpaid, waiting, state, mark, sells, *buyers = gauge
-        taken = _why_none(int(stock), unpaid, waiting, state, draws=sells != begins)
+        taken = _why_none(int(stock), unpaid, waiting, state, draws=int(sells) != int(begins))
         if not taken:
             looked.scan = None
         return Snapshot(

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple, cast
 
-from storefront.domain.draw import Entry, entry_of
+from storefront.domain.draw import Entry, record_of
 from storefront.domain.errors import Drawing, Recovering
 from storefront.domain.ids import new_order_id
 from storefront.domain.records import Joined, Left, Requested
@@ -74,8 +74,8 @@ class Waitlist:
         )
         if word != "noted":
             raise Recovering if word == "recovering" else Drawing
-        at, seed, closes = facts
-        return entry_of(sale, shopper, name, (int(at), seed, int(closes)))
+        at, seed, closes, stands = facts
+        return Entry(record_of(sale, shopper, name, int(at), seed), int(closes), bool(stands))
 
     def all_entered(self, entries: list[Entry]) -> list[bool | Exception]:
         """Of each entry that stands in the ledger whether the shopper may be told so, or its own fault.
@@ -105,7 +105,7 @@ class Waitlist:
         )
         now = self._memory.now_ms() if any(len(found) > 1 for found in told) else 0
         return [
-            entry_of(sale, *keys.read_who_enters(one), (now, seed, 0)).record
+            record_of(sale, *keys.read_who_enters(one), now, seed)
             for sale, (seed, *found) in zip(sales, told, strict=True)
             for one in found
         ]

@@ -123,15 +123,16 @@ end
 
 -- Note that a shopper enters a draw, until the ledger's record of it was applied. ``sale``: when it begins, for how long it
 -- takes entries (both in seconds), and its seed.
--- Returns {"noted", at, seed, when the draw closes (both in Unix ms)}, also if they entered before and wait for what is handed
--- out; or {"over"} where nobody enters any more.
+-- Returns {"noted", at, seed, when the draw closes (both in Unix ms), 1 if they are on the waitlist already, else 0}; or
+-- {"over"} where nobody enters any more.
 local function note_entry(waitlist, entering, shopper, name, now, doubt_ms, sale)
   local who, closes = shopper .. ' ' .. name, (sale[1] + (sale[2] or 0)) * 1000
-  if not redis.call('ZSCORE', waitlist, shopper) and not redis.call('ZSCORE', entering, who) then
+  local waits = redis.call('ZSCORE', waitlist, shopper)
+  if not waits and not redis.call('ZSCORE', entering, who) then
     if now >= closes then return {'over'} end
     redis.call('ZADD', entering, now + doubt_ms, who)
   end
-  return {'noted', string.format('%.0f', now), sale[3], string.format('%.0f', closes)}
+  return {'noted', string.format('%.0f', now), sale[3], string.format('%.0f', closes), waits and 1 or 0}
 end
 
 local function let_go(buyers, shopper, order)

@@ -4,10 +4,10 @@
 -- ARGV[5] ms to pay   ARGV[6] when the shopper's account was registered (Unix ms), 0 for long ago
 -- ARGV[7] until when it is on probation (Unix ms), 0 for never   ARGV[8] ms after the begin from which it then may buy
 -- Returns {word, at, epoch, pay_by, detail…} with word one of "reserved", "repeat" (this order id is known; the first
--- answer's facts), "no_sale", "recovering", "not_started", "ended", "account_too_new" (when
--- it may buy, now, when the sale ends, all in Unix ms; "put_back" for one on probation), "noted" (the sale draws, and
--- they enter: see note_entry), "over" (it drew, and they didn't), "limit_reached" (detail: the orders held), "all_held", "sold_out", "paused", "sale_cancelled". at and
--- pay_by in Unix ms.
+-- answer's facts), "no_sale", "recovering", "not_started", "ended", "account_too_new" (when it may buy, now, when the sale
+-- ends, all in Unix ms; "put_back" for one on probation), "noted" (the sale draws, and they enter: see note_entry), "over" (it
+-- drew, and they didn't), "limit_reached" (detail: the orders held), "all_held", "sold_out", "paused", "sale_cancelled". at
+-- and pay_by in Unix ms.
 local order = redis.call('HMGET', KEYS[3], 'state', 'at', 'epoch', 'pay_by')
 if order[1] then return {'repeat', order[2] or '', order[3] or '', order[4] or ''} end
 
