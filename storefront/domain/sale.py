@@ -139,6 +139,8 @@ class Sale:
     """Its merchant cancelled it."""
     seed: str = ""
     """What decides its draw, which nobody may know before that is closed; empty where none is held."""
+    handed_out: bool = False
+    """The units of its draw are handed out: what comes back goes to those who wait, as in any other sale."""
 
     @property
     def adds_up(self) -> bool:
@@ -170,7 +172,7 @@ class Sale:
     def _selling_phase(self, now: float) -> Phase:
         """The phase where units go. Those that somebody waits for are drawn, or came back."""
         left, waits = self.units.left > 0, self.waiting > 0
-        if now < self.terms.draw_closes or (self.terms.draw and left and waits):
+        if now < self.terms.draw_closes or (self.terms.draw and left and waits and not self.handed_out):
             return Phase.DRAWING
         if left:
             return Phase.ALL_HELD if waits else Phase.LIVE

@@ -142,7 +142,8 @@ def _proven(
 ) -> AbstractContextManager[None]:
     """A block in which a purchase is tried that has the proof it needs. Raises ProofRefused or LimitReached.
 
-    Who holds all they may, or repeats an order, ``repeated``, whose answer was lost, has none left and is told as ever.
+    Who holds all they may, or repeats an order, ``repeated``, or an entry to a draw, whose answer was lost, has none
+    left and is told as ever.
     """
     terms = shop.sales.terms_of(sale)
     if terms is None or not proving.is_needed(terms, suspected=suspected):
@@ -151,6 +152,8 @@ def _proven(
         return proving.spending(shop, proving.for_sale(sale, shopper.id), proof)
     except ProofRefused:
         if repeated and shop.orders.get(repeated):
+            return nullcontext()
+        if terms.draw and shop.waitlist.standing(sale, shopper.id, shopper.name).entered:
             return nullcontext()
         held = shop.orders.held(sale, shopper.id)
         if len(held) >= terms.limit:

@@ -134,7 +134,7 @@ def visit(shop: Shop, product: str, shopper: Account | None = None) -> Visit:
         held=orders if seen.held else [],
         last=None if seen.held else next((order for order in orders if order.sale == sale.id), None),
         place=seen.place if waits else None,
-        entered=is_drawing and (seen.enters or seen.place is not None),
+        entered=is_drawing and seen.entered,
     )
 
 

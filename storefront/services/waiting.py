@@ -39,14 +39,14 @@ APPLY_TIMEOUT = 5.0
 class Waiting:
     """A shopper and a sale's waitlist, as they are now. ``place`` is 1 in front, None for one who doesn't wait.
 
-    ``orders`` are the ids of those with which the shopper holds units, the newest last. For ``stands`` and ``enters``
+    ``orders`` are the ids of those with which the shopper holds units, the newest last. For ``stands`` and ``entered``
     see ``stores.waitlist.Standing``.
     """
 
     seen: Look
     stands: bool
     place: int | None
-    enters: bool
+    entered: bool
     orders: tuple[str, ...]
 
     @property
@@ -55,9 +55,9 @@ class Waiting:
         return self.seen.sale
 
     @property
-    def entered(self) -> bool:
+    def is_in_draw(self) -> bool:
         """Whether the shopper takes part in a draw of which the units aren't handed out yet: then no place is final."""
-        return self.enters or (self.place is not None and self.seen.sale.phase(self.seen.now) is Phase.DRAWING)
+        return self.entered and self.seen.sale.phase(self.seen.now) is Phase.DRAWING
 
 
 def look(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
@@ -79,7 +79,7 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
     LimitReached, AccountTooNew, ProofRequired, ProofInvalid, Recovering, or Overloaded while the worker is behind.
     """
     waiting = _standing(look(shop, shopper, sale_id))
-    if waiting.place is not None or waiting.enters:
+    if waiting.place is not None or waiting.entered:
         return waiting
     now, terms = int(waiting.seen.now * 1000), waiting.sale.terms
     _require_all_held(waiting.sale.phase(waiting.seen.now))
@@ -134,7 +134,7 @@ def _stand(shop: Shop, entries: list[Entry]) -> list[bool | Exception]:
 def leave(shop: Shop, shopper: Account, sale_id: str) -> Waiting:
     """Wait no longer. Leaving twice is leaving once. Raises NoSaleOfThisId, Recovering, Overloaded."""
     waiting = look(shop, shopper, sale_id)
-    if waiting.place is None and not waiting.enters:
+    if waiting.place is None and not waiting.entered:
         return waiting
     shop.waitlist.forget_entry(sale_id, shopper.id, shopper.name)
     _append(shop, Left(at=shop.memory.now_ms(), sale=sale_id, shopper=shopper.id))

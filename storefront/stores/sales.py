@@ -48,6 +48,7 @@ def _sale(sale_id: str, found: dict[str, str]) -> Sale:
         paused=found.get("paused") == "1",
         called_off=found.get("called_off") == "1",
         seed=found.get("seed", ""),
+        handed_out=found.get("handed_out") == "1",
     )
 
 
@@ -76,14 +77,14 @@ class Visited(NamedTuple):
     """A sale, and what a shopper has to do with it.
 
     ``held`` are the ids of their orders that hold units of it, the newest last; ``newest`` of their last ones of
-    whichever sale, the newest in front. ``place`` is theirs on its waitlist, 1 in front; ``enters`` for its draw.
+    whichever sale, the newest in front. ``place`` is theirs on its waitlist, 1 in front; ``entered`` its draw.
     """
 
     look: Look
     held: list[str]
     newest: list[str]
     place: int | None
-    enters: bool
+    entered: bool
 
 
 class Sales:
@@ -157,12 +158,12 @@ class Sales:
             if current != sale:  # it has another one by now
                 sale = self._newest[product] = current
             else:
-                (now, word, *fields), held, rank, enters = rest
+                (now, word, *fields), held, rank, score, enters = rest
                 if not fields:
                     return None
                 look = Look(_sale(current, dict(pairs(fields))), int(now) / 1000, word == "selling")
                 place = None if rank is None else rank + 1
-                return Visited(look, (held or "").split(), newest, place, enters is not None)
+                return Visited(look, (held or "").split(), newest, place, enters is not None or (score or 0) < 0)
 
     def _visit(self, product: str, sale: str | None, shopper: str, name: str, most: int) -> list[Any]:
         pipeline = self._memory.redis.pipeline(transaction=False)
@@ -172,6 +173,7 @@ class Sales:
             pipeline.evalsha(self._memory.scripts.sha("look"), 1, keys.sale(sale))
             pipeline.hget(keys.buyers(sale), shopper)
             pipeline.zrank(keys.waitlist(sale), shopper)
+            pipeline.zscore(keys.waitlist(sale), shopper)
             pipeline.zscore(keys.entering(sale), keys.who_enters(shopper, name))
         return pipeline.execute()
 

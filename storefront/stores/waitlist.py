@@ -39,13 +39,13 @@ def effect(record: Joined | Left, epoch: str, place: str) -> Call:
 class Standing(NamedTuple):
     """A shopper's ``place`` on a waitlist, 1 in front, None for one who doesn't wait; and the orders they hold.
 
-    ``enters`` for one who has entered a draw and has no place yet. Unless ``stands``, a mending of the ledger may still
-    forget it: nobody is told then that they wait.
+    ``entered`` for one who entered a draw, though they may have no place yet. Unless ``stands``, a mending of the
+    ledger may still forget it: nobody is told then that they wait.
     """
 
     stands: bool
     place: int | None
-    enters: bool
+    entered: bool
     orders: tuple[str, ...]
 
 
@@ -57,12 +57,12 @@ class Waitlist:
 
     def standing(self, sale: str, shopper: str, name: str) -> Standing:
         """Where a shopper of this name stands."""
-        word, place, *held = self._memory.scripts.run(
+        word, place, entered, *held = self._memory.scripts.run(
             "waits",
             [keys.sale(sale), keys.waitlist(sale), keys.buyers(sale), keys.entering(sale)],
             [shopper, keys.who_enters(shopper, name)],
         )
-        return Standing(word == "open", place if place > 0 else None, place < 0, tuple(held))
+        return Standing(word == "open", place or None, bool(entered), tuple(held))
 
     def enter(self, sale: str, shopper: str, name: str, doubt_ms: int) -> Entry:
         """Note that a shopper enters a draw. Its record must be appended; if none comes, the sweep does so.

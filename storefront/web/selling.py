@@ -88,9 +88,9 @@ def _why_not(look: Look, held: list[Order]) -> type[Refused] | None:
     return REASONS.get(look.phase)
 
 
-def _with_count_of_late(sale: Sale) -> Sale:
+def _with_count_of_late(sale: Sale, *, entered: bool) -> Sale:
     """A sale that draws, with the number of entrants within the last second: each one more makes another page."""
-    return replace(sale, waiting=selling.glance_at(shop(), sale.id).sale.waiting)
+    return replace(sale, waiting=max(selling.glance_at(shop(), sale.id).sale.waiting, int(entered)))
 
 
 @bp.get("/miaosha/<product:product>")
@@ -110,7 +110,7 @@ def sale(product: str) -> Any:
         page="sale.html",
         render=render_template if held or visit.last or place or work else alike.render,
         picture_now=show.picture_of(found.id, found.terms.image),
-        sale=_with_count_of_late(found) if look.phase is Phase.DRAWING else found,
+        sale=_with_count_of_late(found, entered=entered) if look.phase is Phase.DRAWING else found,
         phase=look.phase,
         now=look.now,
         held=tuple(held),
@@ -167,6 +167,8 @@ def do_create() -> Any:
     }
     if opening.over:
         answer["warning"] = gettext("The window of this sale is already over.")
+    elif terms.draw and show.now() >= terms.draw_closes:
+        answer["warning"] = gettext("Nobody can enter the draw any more: who presses first, buys first.")
     return reply(answer, then=url_for(".sale", product=opening.sale.product))
 
 

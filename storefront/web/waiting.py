@@ -37,7 +37,7 @@ def join(sale_id: str) -> Any:
     go_back_to(_page(seen))
     with asking_for_proof(seen.sale.product, sale_id):
         found = waiting.join(shop(), asking, sale_id, proof, suspected=suspected(asking.id))
-    if found.place and not found.entered:
+    if found.place and not found.is_in_draw:
         say(gettext("You are on the waitlist, at place %(place)s.", place=found.place))
     return reply(_for_programs(found), then=_page(found))
 
@@ -68,8 +68,8 @@ def _for_programs(found: Waiting) -> dict[str, Any]:
     return {
         "sale": sale.id,
         "product name": sale.product,
-        "place": None if found.entered else found.place,
-        "in_draw": found.entered,
+        "place": None if found.is_in_draw or sale.called_off else found.place,
+        "in_draw": found.is_in_draw,
         "waiting": sale.waiting,
         "orders": list(found.orders),
         "offer_seconds": shop().config.offer_window,

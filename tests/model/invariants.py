@@ -130,6 +130,9 @@ def unfair(before: World, after: World) -> str | None:
         took = (old.state, new.state) == ("none", "reserved") and before.epoch == after.epoch
         if took and before.redis.waiting and i not in before.redis.waiting and not kind_of(before.webs[i]):
             return f"shopper {i} got a unit, although {before.redis.waiting} wait"
+        entering = [one for one, _ in before.redis.entering if one != i and one in set(waits(before))]
+        if took and entering and i not in before.redis.waiting and not kind_of(before.webs[i]):
+            return f"shopper {i} got a unit, although {entering} are in the draw"
         if took and i in before.redis.waiting and (passed := _passed_over(before, i)):
             return f"shopper {i} got a unit before {passed} had their turn, who are in the draw in front"
     return None

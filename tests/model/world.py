@@ -27,7 +27,7 @@ SAFEGUARDS = {
     "served": "whoever gets an order waits no more",
     "noted": "Redis notes who enters a draw, and the sweep sends it again, until it was applied",
     "kept": "that note stays while the sale isn't open",
-    "drawn": "no unit of a draw is offered while somebody enters it",
+    "drawn": "no unit of a draw is offered, or to be bought, while somebody enters it",
     "open": "a shopper is told that they wait only while the sale is open",
     "taken": "a merchant's withdrawal takes its units, as a purchase does, before it is recorded",
     "change": "a merchant's change of another epoch than the ledger's last Signed is refused",
@@ -159,7 +159,7 @@ def is_over(redis: Redis) -> bool:
 
 def reserve(redis: Redis, order: int, epoch: int, off: Off = ALL_ON) -> Redis | None:
     """Take one unit; None for no. `epoch` is the one in force, read inside the script."""
-    if (redis.waiting and "queue" not in off) or is_over(redis):
+    if (redis.waiting and "queue" not in off) or (redis.entering and "drawn" not in off) or is_over(redis):
         return None
     if redis.stock <= 0 or (redis.signed != epoch and "epoch" not in off):
         return None

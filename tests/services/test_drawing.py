@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from storefront.domain.account import Account
 from storefront.domain.draw import Entering, Entry, number_of, seal_of
-from storefront.domain.errors import AllHeld, LimitReached
+from storefront.domain.errors import AllHeld, Drawing, LimitReached
 from storefront.domain.records import Joined
-from storefront.domain.sale import Phase, Sale
-from storefront.services import auditing, buying, waiting
+from storefront.domain.sale import Phase, Sale, Units
+from storefront.services import auditing, buying, paying, waiting
 from storefront.shop import Shop
 from storefront.stores import keys, waitlist
 from storefront.stores.scripts import place
@@ -96,10 +97,10 @@ def test_who_leaves_and_comes_again_has_the_same_number(
     sale, entrant = opening(1, 600), somebody()
     press(shop, entrant, sale)
     before = eventually(lambda: shop.waitlist.all(sale.id))
-    assert waiting.look(shop, entrant, sale.id).entered
-    assert not waiting.leave(shop, entrant, sale.id).entered
+    assert waiting.look(shop, entrant, sale.id).is_in_draw
+    assert not waiting.leave(shop, entrant, sale.id).is_in_draw
     assert shop.waitlist.all(sale.id) == []
-    assert waiting.join(shop, entrant, sale.id).entered
+    assert waiting.join(shop, entrant, sale.id).is_in_draw
     eventually(lambda: shop.waitlist.all(sale.id) == before)
 
 
@@ -159,6 +160,58 @@ def test_the_note_stays_while_a_mending_may_still_forget_who_entered(
     finally:
         shop.memory.redis.restore(keys.sale(sale.id), 0, before, replace=True)
         shop.memory.redis.delete(*(key(sale.id) for key in (keys.entering, keys.waitlist, keys.waiters)))
+
+
+def test_nobody_buys_while_those_who_came_in_time_are_not_on_the_waitlist_yet(
+    shop: Shop, somebody: Callable[..., Account], opening: Callable[..., Sale]
+) -> None:
+    """However long the order worker, or who was to record it, has been away."""
+    sale, (early, late) = opening(2, 2), [somebody() for _ in range(2)]
+    shop.waitlist.enter(sale.id, early.id, early.name, doubt_ms=60_000)  # its process dies
+    eventually(lambda: shop.memory.now_ms() > sale.terms.draw_closes * 1000)
+    with pytest.raises(Drawing):
+        buying.buy(shop, late, sale.product)
+    with pytest.raises(Entering):
+        buying.buy(shop, early, sale.product)
+    shop.memory.redis.zadd(keys.entering(sale.id), {keys.who_enters(early.id, early.name): 0})  # the time comes
+    eventually(lambda: orders_of(shop, sale, early) == ["pending"])
+    assert buying.buy(shop, late, sale.product).order
+
+
+def test_a_unit_that_comes_back_after_the_draw_is_offered_as_in_any_sale(
+    shop: Shop, somebody: Callable[..., Account], opening: Callable[..., Sale]
+) -> None:
+    people = [somebody() for _ in range(3)]
+    sale = opening(1, 3)
+    for one in people:
+        press(shop, one, sale)
+    first, second, third = sorted(people, key=lambda one: number_of(sale.seed, one.name))
+    eventually(lambda: handed_out(shop, sale))
+    found = shop.sales.get(sale.id)
+    assert found
+    assert found.handed_out
+    assert replace(found, units=Units(1, 0, 0, 0)).phase(shop.memory.now_ms() / 1000) is Phase.ALL_HELD
+    (won,) = shop.orders.of_buyer(sale.id, first.id)
+    paying.cancel(shop, first, won.id)
+    (offered,) = eventually(lambda: [one for one in shop.orders.of_buyer(sale.id, second.id) if one.state == "pending"])
+    assert offered.pay_by - offered.at == shop.config.offer_window * 1000
+    looked = waiting.look(shop, third, sale.id)
+    assert (looked.place, looked.is_in_draw) == (1, False)
+
+
+def test_who_joins_behind_the_draw_is_not_told_to_be_in_it(
+    shop: Shop, somebody: Callable[..., Account], opening: Callable[..., Sale]
+) -> None:
+    sale, (early, late) = opening(1, 2), [somebody() for _ in range(2)]
+    shop.waitlist.enter(sale.id, early.id, early.name, doubt_ms=60_000)  # so that nothing is handed out
+    eventually(lambda: shop.memory.now_ms() > sale.terms.draw_closes * 1000)
+    shop.ledger.append(Joined(at=1, sale=sale.id, shopper=late.id, shopper_name=late.name))
+    eventually(lambda: waiting.look(shop, late, sale.id).place == 1)
+    looked = waiting.look(shop, late, sale.id)
+    assert looked.seen.sale.phase(looked.seen.now) is Phase.DRAWING
+    assert not looked.is_in_draw
+    assert waiting.look(shop, early, sale.id).is_in_draw
+    shop.memory.redis.zadd(keys.entering(sale.id), {keys.who_enters(early.id, early.name): 0})
 
 
 def test_who_leaves_is_not_brought_back_by_the_sweep(

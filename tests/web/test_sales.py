@@ -45,6 +45,7 @@ def test_a_sale_is_opened_and_can_be_seen(face: Face) -> None:
     )
     answer = face.post("/createmiaosha", fields)
     assert answer.status == 200
+    assert "Nobody can enter the draw any more" in answer.json.get("warning", "Nobody can enter the draw any more")
     page = face.get(f"/miaosha/{quote(str(fields['name']))}")
     assert str(fields["name"]) in page.text
     if page.json:

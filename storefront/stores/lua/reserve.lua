@@ -11,7 +11,7 @@
 local order = redis.call('HMGET', KEYS[3], 'state', 'at', 'epoch', 'pay_by')
 if order[1] then return {'repeat', order[2] or '', order[3] or '', order[4] or ''} end
 
-local sale = redis.call('HMGET', KEYS[1], 'signed', 'begins', 'ends', 'limit', 'stock', 'reserved', 'pending', 'product', 'price', 'currency', 'waiting', 'min_account_age', 'paused', 'called_off', 'draw', 'seed')
+local sale = redis.call('HMGET', KEYS[1], 'signed', 'begins', 'ends', 'limit', 'stock', 'reserved', 'pending', 'product', 'price', 'currency', 'waiting', 'min_account_age', 'paused', 'called_off', 'draw', 'seed', 'handed_out')
 if not sale[2] then return {'no_sale'} end
 local epoch = epoch_in_force()
 if sale[1] ~= epoch then return {'recovering'} end
@@ -27,8 +27,10 @@ local draws = now < draws_until
 if tonumber(sale[5]) <= 0 and not draws then
   return {(sale[6] + sale[7] > 0) and 'all_held' or 'sold_out'}
 end
-if tonumber(sale[11] or 0) > 0 and not draws then -- what was drawn, or came back, is for those who wait
-  if tonumber(sale[15] or 0) == 0 then return {'all_held'} end
+local drew = tonumber(sale[15] or 0) > 0 and not draws and not sale[17]
+local waits = tonumber(sale[11] or 0) > 0 or (drew and redis.call('ZCARD', KEYS[6]) > 0)
+if waits and not draws then -- what was drawn, or came back, is for those who wait
+  if not drew then return {'all_held'} end
   return note_entry(KEYS[5], KEYS[6], ARGV[2], ARGV[3], now, ARGV[4], {sale[2], sale[15], sale[16]})
 end
 local old_enough = tonumber(ARGV[6]) > 0 and ARGV[6] + (sale[12] or 0) * 1000 or 0

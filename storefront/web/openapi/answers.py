@@ -155,7 +155,7 @@ ANSWERS: dict[str, Schema] = {
     "Account": record({"name": NAME, "age": COUNT, "address": TEXT, "avatar": TEXT, "merchant": FLAG}),
     "OpenedSale": record(
         {"message": TEXT, "product name": PRODUCT, "sale": SALE_ID, "links": links("sale")},
-        {"warning": said(TEXT, N_("Says that the window is already over."))},
+        {"warning": said(TEXT, N_("Says that the window, or the time to enter the draw, is already over."))},
     ),
     "Sale": record(SALE),
     "LookedAtSale": record(
