@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -35,6 +36,12 @@ class Server:
         writer.close()
 
 
+def run_apart(act: Coroutine[Any, Any, Any]) -> Any:
+    """Run it in a thread of its own: Playwright's loop, if a test began it in this process, goes on running here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, act).result()
+
+
 def ask(server: Server, act: Callable[[Wire], Coroutine[Any, Any, Any]]) -> Any:
     async def run() -> Any:
         async with await asyncio.start_server(server.serve, LOOPBACK, 0) as listening:
@@ -44,7 +51,7 @@ def ask(server: Server, act: Callable[[Wire], Coroutine[Any, Any, Any]]) -> Any:
             finally:
                 wire.close()
 
-    return asyncio.run(run())
+    return run_apart(run())
 
 
 async def twice(wire: Wire) -> Any:
@@ -80,4 +87,4 @@ def test_what_is_no_whole_answer_is_none_and_the_next_comes_over_another_connect
 
 def test_a_server_that_is_not_there_gives_no_answer() -> None:
     with pytest.raises(NoAnswer):
-        asyncio.run(Wire(f"http://{LOOPBACK}:{free_port()}", SOURCE).ask("GET", "/", {}))
+        run_apart(Wire(f"http://{LOOPBACK}:{free_port()}", SOURCE).ask("GET", "/", {}))
