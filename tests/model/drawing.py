@@ -70,6 +70,14 @@ class DrawMachine(ShopMachine):
         self.redis.zadd(keys.entering(sale), dict.fromkeys(sorted(self.view.entering[sale]), 0), xx=True)
         self.start("sweep", partial(settling.sweep_sales, self.shop, [sale]))
 
+    def _steps_back(self) -> int:
+        """See ``Stage``: nor while a cut took an entry that somebody was told of, and Redis alone knows of it."""
+        told = self.ledger.replays[-1]
+        known = all(
+            shopper in told.sales[sale].numbers for sale, shopper in self.waits if (sale, shopper) not in self.leavers
+        )
+        return super()._steps_back() if known else 0
+
     def answered(self, use: UseCase) -> None:
         """See ``Stage``."""
         if use.name == "enter":

@@ -42,7 +42,7 @@ CUTS = {
     "reserve counts what the shopper holds": Cut(EVERY, "  hold(sale, buyers, shopper, order)\n"),
     "reserve has the sweep look at the reservation": Cut(EVERY, "redis.call('ZADD', agenda, now + doubt_ms, order)"),
     "reserve leaves what came back to those who wait": Cut(
-        "reserve", "tonumber(sale[11] or 0) > 0 and not draws", "false"
+        "reserve", "local waits = tonumber(sale[11] or 0) > 0 or", "local waits ="
     ),
     "an offer is made only in the epoch that is signed": Cut("offer", "sale[1] ~= epoch or "),
     "whoever gets an order waits no more": Cut("apply_requested", "leave_waitlist(KEYS[1], KEYS[5], KEYS[6], ARGV[5])"),
