@@ -4,7 +4,8 @@
 -- ARGV[3] ms to pay   ARGV[4] the same for those to whom a draw hands its units out
 -- ARGV[5] the score behind which to begin, "-inf" for in front   ARGV[6…] order ids
 -- Returns {at, epoch, the last score looked at, then for each order that was made: shopper, shopper's name, pay_by}, or
--- nothing: the sale isn't open, is paused, still draws or somebody is still entering, or there is no unit, or nobody who may have it. Moments in Unix ms.
+-- nothing: the sale isn't open, is paused, still draws, or somebody is still entering; or there is no unit, or nobody who may
+-- have it. Moments in Unix ms.
 -- Once a draw has handed out what it has, or has nobody left, its sale is noted to be "handed_out": what comes back later is
 -- offered as in any other sale.
 -- Whoever is offered a unit waits on until the order is placed. Should its request not get through, the sweep takes the
