@@ -1,6 +1,6 @@
 """Who waits for a unit of a sale, in Redis: the ledger's effects, places, and offers to those in front."""
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from storefront.domain.draw import Entry, record_of
 from storefront.domain.errors import Drawing, Recovering
@@ -112,11 +112,13 @@ class Waitlist:
 
     def all(self, sale: str) -> list[Waiter]:
         """Everyone who waits, in order."""
-        names = self._memory.hash(keys.waiters(sale))
-        found = self._memory.redis.zrange(keys.waitlist(sale), 0, -1, withscores=True)
+        together = self._memory.redis.pipeline(transaction=True)  # apart, one who joins in between would have no name
+        together.hgetall(keys.waiters(sale))
+        together.zrange(keys.waitlist(sale), 0, -1, withscores=True)
+        names, found = together.execute()
         return [
             Waiter(shopper, names.get(shopper, ""), int(score) + BEHIND_DRAWN if score < 0 else 0)
-            for shopper, score in cast("list[tuple[str, float]]", found)
+            for shopper, score in found
         ]
 
     def offer(

@@ -213,19 +213,27 @@ def too_new(stage: Stage) -> str:
 
 @cache
 def drawn(state: str) -> Callable[[Stage], str]:
-    """A sale that draws its units: 预告, 报名, 已报 (by Anna), or 截止 and being handed out."""
+    """A sale that draws its units: 预告, 报名, or 已报 (by Anna)."""
 
     @cache
     def address(stage: Stage) -> str:
         begins = HOUR if state == "预告" else -600
-        sale = stage.sale(f"抽签的唱机{state}", num=3, begins=begins, ends=MONTHS, draw=60 if state == "截止" else HOUR)
+        sale = stage.sale(f"抽签的唱机{state}", num=3, begins=begins, ends=MONTHS, draw=HOUR)
         if state == "已报":
             stage.wait(ANNA, sale)
-        if state == "截止":  # the sweep is done with that at once, so nobody is on the list
-            stage.shop.memory.redis.hset(keys.sale(sale.id), "waiting", 2)
         return at(sale)
 
     return address
+
+
+def being_drawn(stage: Stage) -> str:
+    """A draw that is closed and isn't handed out: somebody's entry is still on its way, which the sweep waits for."""
+    sale = stage.sale("抽签的唱机截止", num=3, ends=MONTHS, draw=60)
+    redis, entry = stage.shop.memory.redis, keys.who_enters("1", ANNA)
+    redis.zadd(keys.entering(sale.id), {entry: stage.shop.memory.now_ms() + HOUR * 1000})
+    redis.hset(keys.sale(sale.id), "waiting", 2)
+    stage.until_shown.callback(redis.zrem, keys.entering(sale.id), entry)
+    return at(sale)
 
 
 def guarded(stage: Stage) -> str:
@@ -405,7 +413,7 @@ SIGHTS = [
     Sight("by lot, not logged in", "Log in to enter the draw", drawn("报名")),
     Sight("by lot", "Enter the draw", drawn("报名"), ANNA),
     Sight("by lot, entered", "Leave the draw", drawn("已报"), ANNA),
-    Sight("by lot, closed", "The draw is closed", drawn("截止"), ANNA),
+    Sight("by lot, closed", "The draw is closed", being_drawn, ANNA),
     Sight("unit held", "Pay %(amount)s", held_by(ANNA), ANNA),
     Sight("limit reached", "You have bought this.", held_by(ANNA, "paid"), ANNA),
     Sight("hold expired", "You can buy again while there are units.", held_by(ANNA, "expired"), ANNA),
