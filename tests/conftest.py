@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -219,6 +220,17 @@ def somebody(shop: Shop) -> Callable[..., Account]:
         return accounts.register(shop, profile, "secret123")
 
     return make
+
+
+@pytest.fixture
+def crowded(shop: Shop) -> Account:
+    """Somebody who has registered just now, where many had."""
+    return accounts.register(
+        shop,
+        Profile(unique("x"), 30, "y", "http://example.com/a.jpg"),
+        "secret123",
+        crowd=nullcontext(enter_result=True),
+    )
 
 
 @pytest.fixture

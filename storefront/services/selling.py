@@ -22,6 +22,7 @@ from storefront.domain.records import Opened
 from storefront.domain.sale import OVER, Look, Phase, Sale, Terms
 from storefront.domain.text import folded
 from storefront.services import pictures
+from storefront.services.tokens import Claims
 from storefront.shop import Shop
 
 APPLY_TIMEOUT = 5.0
@@ -109,8 +110,10 @@ class Visit:
 
     ``held`` are those that hold units, the newest in front; ``last`` is the newest, if none does and it is among the
     last of all their orders. ``entered`` for one in a draw of which the units aren't handed out yet: no place is final.
+    ``shopper`` is whose visit it is, None for anybody.
     """
 
+    shopper: Account | None
     look: Look
     held: list[Order]
     last: Order | None
@@ -118,18 +121,27 @@ class Visit:
     entered: bool
 
 
-def visit(shop: Shop, product: str, shopper: Account | None = None) -> Visit:
-    """The newest sale of a product, for a shopper or for anybody. Raises NoSuchSale."""
+def visit(shop: Shop, product: str, shopper: Account | Claims | None = None) -> Visit:
+    """The newest sale of a product, for a shopper or for anybody. Raises NoSuchSale.
+
+    The account of somebody who is known by their claims alone is looked for on the way; without one they are anybody.
+    """
     who = (shopper.id, shopper.name) if shopper else ("", "")
     seen = shop.sales.visited(product, *who, LOOKED_BACK)
     if seen is None:
         shop.require_open()
         raise NoSuchSale
+    if isinstance(shopper, Claims):
+        account = seen.account
+        if account is None or account.id != shopper.id or not account.admits(shopper.login):
+            return visit(shop, product)
+        shopper = account
     look, sale = seen.look, seen.look.sale
     is_drawing, may_return = look.phase is Phase.DRAWING, sale.units.left + sale.units.reserved + sale.units.unpaid
     waits = seen.place is not None and sale.waiting and may_return and look.phase not in OVER and not is_drawing
     orders = shop.orders.some([*reversed(seen.held)] or seen.newest)
     return Visit(
+        shopper,
         look,
         held=orders if seen.held else [],
         last=None if seen.held else next((order for order in orders if order.sale == sale.id), None),

@@ -76,6 +76,22 @@ def is_admitted(found: list[str | None], account: str, login: Login) -> bool:
     return (known, state) == (account, ACTIVE) and not is_over
 
 
+def account_from(name: str, found: dict[str, str]) -> Account | None:
+    """The account of this name by its fields, None without an active one."""
+    if found.get("state") != ACTIVE:
+        return None
+    return Account(
+        id=found["id"],
+        profile=Profile(name, int(found["age"]), found["address"], found["avatar"]),
+        password=found["password"],
+        merchant=found.get("merchant") == "1",
+        operator=found.get("operator") == "1",
+        seniority=Seniority(int(found.get("at", 0)), int(found.get("probation", 0))),
+        era=found.get("era", ""),
+        ended=ended_from(found.get("ended")),
+    )
+
+
 def _two(text: str) -> tuple[str, str]:
     first, _, rest = text.partition(" ")
     return first, rest
@@ -89,19 +105,7 @@ class Accounts:
 
     def get(self, name: str) -> Account | None:
         """The account of this name, once its registration got through."""
-        found = self._memory.hash(keys.account(name))
-        if found.get("state") != ACTIVE:
-            return None
-        return Account(
-            id=found["id"],
-            profile=Profile(name, int(found["age"]), found["address"], found["avatar"]),
-            password=found["password"],
-            merchant=found.get("merchant") == "1",
-            operator=found.get("operator") == "1",
-            seniority=Seniority(int(found.get("at", 0)), int(found.get("probation", 0))),
-            era=found.get("era", ""),
-            ended=ended_from(found.get("ended")),
-        )
+        return account_from(name, self._memory.hash(keys.account(name)))
 
     def claim(self, account: Account, doubt_ms: int, probation_ms: int = 0) -> tuple[int, str]:
         """Claim the account's name. Returns when (Unix ms) and in which epoch. Raises NameTaken or Recovering.

@@ -4,11 +4,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple, cast
 
+from storefront.domain.account import Account
 from storefront.domain.picture import is_elsewhere
 from storefront.domain.records import CalledOff, Extended, Opened, Reopened, line_of
 from storefront.domain.sale import Look, Proof, Refunds, Sale, Terms, Units
 from storefront.domain.text import folded
 from storefront.stores import keys
+from storefront.stores.accounts import account_from
 from storefront.stores.memory import Memory, pairs
 from storefront.stores.scripts import Call
 
@@ -78,9 +80,11 @@ class Visited(NamedTuple):
 
     ``held`` are the ids of their orders that hold units of it, the newest last; ``newest`` of their last ones of
     whichever sale, the newest in front. ``place`` is theirs on its waitlist, 1 in front; ``entered`` its draw.
+    ``account`` is theirs.
     """
 
     look: Look
+    account: Account | None
     held: list[str]
     newest: list[str]
     place: int | None
@@ -158,18 +162,20 @@ class Sales:
             if current != sale:  # it has another one by now
                 sale = self._newest[product] = current
             else:
-                (now, word, *fields), held, rank, score, enters = rest
+                account, (now, word, *fields), held, rank, score, enters = rest
                 if not fields:
                     return None
                 look = Look(_sale(current, dict(pairs(fields))), int(now) / 1000, word == "selling")
                 place = None if rank is None else rank + 1
-                return Visited(look, (held or "").split(), newest, place, enters is not None or (score or 0) < 0)
+                entered = enters is not None or (score or 0) < 0
+                return Visited(look, account_from(name, account), (held or "").split(), newest, place, entered)
 
     def _visit(self, product: str, sale: str | None, shopper: str, name: str, most: int) -> list[Any]:
         pipeline = self._memory.redis.pipeline(transaction=False)
         pipeline.get(keys.product(product))
         pipeline.zrevrange(keys.shopper_orders(shopper), 0, most - 1)
         if sale is not None:
+            pipeline.hgetall(keys.account(name))
             pipeline.evalsha(self._memory.scripts.sha("look"), 1, keys.sale(sale))
             pipeline.hget(keys.buyers(sale), shopper)
             pipeline.zrank(keys.waitlist(sale), shopper)

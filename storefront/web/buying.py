@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urljoin
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, current_app, redirect, request, session, url_for
 from flask_babel import gettext
 
 from storefront.domain.draw import Entering, Entry
@@ -16,6 +16,7 @@ from storefront.domain.errors import (
     SaleCancelled,
     SalePaused,
     SoldOut,
+    TooFast,
 )
 from storefront.domain.order import OrderState
 from storefront.services import buying, paying, waiting
@@ -32,10 +33,12 @@ from storefront.web.faces import (
     submitted,
 )
 from storefront.web.forms import EmptyForm
-from storefront.web.limits import by_account, is_allowed, is_nobody, limiter
+from storefront.web.limits import COUNTED, Passed, by_account, is_allowed, is_nobody, limiter
 from storefront.web.proving import asking_for_proof, given_proof
 from storefront.web.repeating import answered_once, idempotency_key
+from storefront.web.sessions import claims_of
 from storefront.web.suspicion import suspected
+from storefront.web.tally import Tally
 from storefront.web.who import buyer, shopper
 
 bp = Blueprint("buying", __name__)
@@ -50,6 +53,23 @@ def return_to_the_button(_endpoint: str | None, values: dict[str, Any] | None) -
     """Whoever presses a button and is refused, be it at the door, is led back to the page that has it."""
     if request.method == "POST" and values and not is_program():
         go_back_to(url_for(".order" if "order_id" in values else "selling.sale", **values))
+
+
+@bp.before_request
+def count_person() -> None:
+    """Count a person's purchase where the gate counts programs', mostly without a round trip. Raises TooFast.
+
+    The gate can't: it would have to judge the form, which was done only by now.
+    """
+    tally: Tally | None = current_app.extensions.get("tally")
+    if tally is None or request.endpoint != "buying.buy" or COUNTED in request.environ or is_nobody() or is_program():
+        return
+    if claims := claims_of(session):
+        sale = shop().sales.last_id_of((request.view_args or {})["product"]) or ""
+        verdict = tally.count(claims.id, claims.name, request.remote_addr or "", at_once=True, sale=sale)
+        request.environ[COUNTED] = Passed(claims, verdict.fields, verdict.wait)
+        if verdict.wait:
+            raise TooFast
 
 
 @bp.post("/miaosha/<product:product>")

@@ -15,8 +15,9 @@ from redis.exceptions import RedisError
 
 from storefront.domain.address import networks_around
 from storefront.domain.errors import Refused
+from storefront.web.counting import Counters
 from storefront.web.faces import shop
-from storefront.web.limits import Counters, is_allowed, limiter
+from storefront.web.limits import is_allowed, limiter
 
 log = logging.getLogger(__name__)
 

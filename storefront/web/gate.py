@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from io import BytesIO
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flask import Flask, Response, request, session
 from flask_wtf.csrf import CSRFError
@@ -22,9 +22,9 @@ from storefront.domain import errors, text
 from storefront.domain.account import Login
 from storefront.domain.address import caller_of
 from storefront.domain.ban import Ban
-from storefront.domain.errors import AllHeld, Refused, SalePaused, SoldOut
+from storefront.domain.errors import AccountTooNew, AllHeld, Refused, SalePaused, SoldOut
 from storefront.domain.ids import repeatable_order_id
-from storefront.services import tokens
+from storefront.services import proving, tokens
 from storefront.shop import Shop
 from storefront.stores.snapshots import Snapshot
 from storefront.web import buying, faces, repeating
@@ -56,6 +56,9 @@ JUDGED_BY = (
 
 ASKED_BEHIND = frozenset({SoldOut, AllHeld, SalePaused})
 """Reasons that are told to those alone who hold less than they may."""
+
+Refusal = type[Refused] | AccountTooNew
+"""What is told: the same to all, or by when an account may buy."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -103,7 +106,7 @@ class Gate:
         self._claims: dict[bytes, tokens.Claims] = {}
         self._worthless: dict[bytes, bool] = {}
         self._forms: dict[bytes, tuple[Asker | None, float]] = {}
-        self._refusals: dict[tuple[type[Refused] | Ban, str], Answer] = {}
+        self._refusals: dict[tuple[Any, ...], Answer] = {}
         self._way_back = lru_cache(ANSWERS)(self._make_way_back)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -147,10 +150,12 @@ class Gate:
         asker: Asker,
         product: str,
         snapshot: Snapshot | None,
-        refusal: type[Refused] | None,
+        refusal: Refusal | None,
     ) -> Answer | None:
         """The refusal of a purchase by its limits, or else by what is known of the sale; None where it isn't sure."""
         language = environ.get("HTTP_ACCEPT_LANGUAGE", "")
+        if refusal is None and snapshot and asker.claims:
+            refusal = self._too_new(snapshot, asker.claims)
         passes = snapshot is None or refusal is None or self._may_hold(snapshot, refusal, asker)
         if passes and asker.claims is None:
             return None
@@ -163,8 +168,29 @@ class Gate:
             environ[COUNTED] = asker.claims and Passed(asker.claims, verdict.fields)
             return None
         self._note(snapshot, refusal)
+        if isinstance(refusal, AccountTooNew):
+            wait = [] if refusal.retry_after is None else [("Retry-After", str(refusal.retry_after))]
+            return _with(self._refusal(refusal, language), [*verdict.fields, *wait])
         answer = self._refusal(refusal, language) if asker.is_program else self._way_back(product)
         return _with(answer, verdict.fields)
+
+    def _too_new(self, snapshot: Snapshot, claims: tokens.Claims) -> AccountTooNew | None:
+        """The refusal of an account that surely may not buy yet, where nothing else is asked before.
+
+        A farm's accounts ask on, and are no banned ones.
+        """
+        try:
+            terms, clock = self._shop.sales.terms_of(snapshot.sale), time.monotonic() * 1000
+        except RedisError:
+            return None
+        least, most = clock + snapshot.least, clock + snapshot.most
+        if terms is None or proving.is_needed(terms, suspected=True) or least < snapshot.begins:
+            return None
+        allowed_from = terms.open_from(claims.seniority)
+        if most >= min(allowed_from, snapshot.ends, snapshot.sells if terms.draw else math.inf):
+            return None
+        put_back = terms.is_put_back(claims.seniority)
+        return AccountTooNew(allowed_from, int(least), snapshot.ends, put_back=put_back)
 
     def _no_good(self, environ: "WSGIEnvironment") -> Answer | None:
         """What a program is told whose token is worthless: a flood of these needs no account, so it must be cheap."""
@@ -186,11 +212,11 @@ class Gate:
         wait = max(1, math.ceil(ban.until / 1000 - time.time()))
         return _with(self._refusal(ban, language), [("Retry-After", str(wait))])
 
-    def _note(self, snapshot: Snapshot | None, refusal: type[Refused]) -> None:
+    def _note(self, snapshot: Snapshot | None, refusal: Refusal) -> None:
         if snapshot is not None:
             self._shop.refusals.note(snapshot.sale, refusal.code)
 
-    def _may_hold(self, snapshot: Snapshot, refusal: type[Refused], asker: Asker) -> bool:
+    def _may_hold(self, snapshot: Snapshot, refusal: Refusal, asker: Asker) -> bool:
         """Whether the asker holds a unit, or repeats a purchase: they are told something else."""
         order = repeatable_order_id(snapshot.sale, asker.account, asker.key) if asker.key else ""
         answered = asker.key if asker.is_program else ""
@@ -277,18 +303,23 @@ class Gate:
 
     # What they are told
 
-    def _refusal(self, refusal: type[Refused] | Ban, accept_language: str) -> Answer:
+    def _refusal(self, refusal: Refusal | Ban, accept_language: str) -> Answer:
         """The refusal as Flask tells it to programs, without what is different each time."""
-        answer = self._refusals.get((refusal, accept_language))
+        told = (refusal.sentence, *refusal.facts.values()) if isinstance(refusal, AccountTooNew) else (refusal,)
+        known_by = (accept_language, *told)
+        answer = self._refusals.get(known_by)
         if answer is None:
             answer = self._make_refusal(refusal, accept_language)
-            _remember(self._refusals, ANSWERS, (refusal, accept_language), answer)
+            _remember(self._refusals, ANSWERS, known_by, answer)
         return answer
 
-    def _make_refusal(self, refusal: type[Refused] | Ban, accept_language: str) -> Answer:
+    def _make_refusal(self, refusal: Refusal | Ban, accept_language: str) -> Answer:
         headers = {"Content-Type": "application/json", "Accept-Language": accept_language}
         with self._app.test_request_context(BUYING, method="POST", headers=headers):
-            told = refusal_for(refusal) if isinstance(refusal, Ban) else refusal()
+            if isinstance(refusal, Ban):
+                told: Refused = refusal_for(refusal)
+            else:
+                told = refusal if isinstance(refusal, AccountTooNew) else refusal()
             response = self._app.make_response(faces.refuse(told))
             response.headers.pop("Retry-After", None)
             return self._ready(response)

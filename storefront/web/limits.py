@@ -14,7 +14,7 @@ from flask import Flask, Response, current_app, g, request
 from flask_limiter import Limiter, RequestLimit
 from flask_limiter.util import get_qualified_name
 from limits import RateLimitItem, parse_many
-from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.storage import MemoryStorage, Storage
 from limits.strategies import STRATEGIES, FixedWindowRateLimiter
 from redis.exceptions import RedisError
 
@@ -25,7 +25,10 @@ from storefront.domain.errors import TooFast
 from storefront.services.tokens import Claims
 from storefront.shop import Shop
 from storefront.stores.connection import SENTINEL, split_database
-from storefront.stores.scripts import Scripts
+from storefront.web.counting import Count, Counters, Counts, Teller, Untold
+
+Asked = tuple[RateLimitItem, tuple[str, ...]]
+"""A limit, and whose count of it at what."""
 
 Breach = Callable[[str, str, str, str, RateLimitItem, str], None]
 """Is told of a refusal: of an account or an address, whose, that one's name, at what, by which limit, of which sale."""
@@ -105,17 +108,21 @@ limiter = Limiter(
 )
 
 COUNTED = "storefront.counted"
-"""In the WSGI environment of a program's purchase that the gate counted for its limits: what it knows (``Passed``)."""
+"""In the WSGI environment of a purchase that the gate's tally counted for its limits: what is known (``Passed``)."""
 
 NOWHERE = "nowhere"
 """What requests to addresses that lead nowhere are counted under."""
 
 
 class Passed(NamedTuple):
-    """A purchase that the gate counted and let through: what its token claims, and what is told of its limits."""
+    """A purchase that the gate's tally counted: what its token or session claims, and what is told of its limits.
+
+    It is over one of them for ``wait`` seconds; programs' that are don't come here.
+    """
 
     claims: Claims
     fields: list[tuple[str, str]]
+    wait: int = 0
 
 
 class Standing(NamedTuple):
@@ -135,65 +142,22 @@ def _is_counted() -> bool:
 # Counting
 
 
-class Counters:
-    """The counts of a storage, raised many at a time."""
-
-    def __init__(self, storage: Storage) -> None:
-        self.storage = storage
-        self._scripts = Scripts(storage.storage) if isinstance(storage, RedisStorage) else None
-
-    @property
-    def are_shared(self) -> bool:
-        """Whether other processes see them."""
-        return self._scripts is not None
-
-    def name(self, limit: RateLimitItem, *whose: str) -> str:
-        """What the storage calls the counter of a limit."""
-        key = limit.key_for(*whose)
-        return str(self.storage.prefixed_key(key)) if isinstance(self.storage, RedisStorage) else key
-
-    def add(self, added: Iterable[tuple[str, int, int]]) -> list[tuple[int, float]]:
-        """Add to counters: name, how many, seconds until it begins anew. Returns counts, and seconds left."""
-        added = list(added)
-        if self._scripts is None:
-            now = time.time()
-            return [
-                (self.storage.incr(name, seconds, amount=number), self.storage.get_expiry(name) - now)
-                for name, number, seconds in added
-            ]
-        numbers = [bound for _, number, seconds in added for bound in (number, seconds)]
-        told = self._scripts.run("tell", [name for name, _, _ in added], numbers)
-        return [(count, left / 1000) for count, left in zip(told[::2], told[1::2], strict=True)]
-
-    def take_back(self, names: Iterable[str]) -> None:
-        """Count one less at each of these counters, unless it has begun anew meanwhile."""
-        if self._scripts is not None:
-            self._scripts.run("take_back", [*names], [])
-            return
-        for name in names:
-            if self.storage.get(name) > 0:
-                self.storage.incr(name, 1, amount=-1)
-
-    def count(self, limits: dict[str, RateLimitItem]) -> list[tuple[int, float]]:
-        """Count a request at limits, by their counters' names, up to the first that is over, in one round trip."""
-        if self._scripts is None:
-            told: list[tuple[int, float]] = []
-            for name, item in limits.items():
-                told += self.add([(name, 1, item.get_expiry())])
-                if told[-1][0] > item.amount:
-                    break
-            return told
-        bounds = [bound for item in limits.values() for bound in (item.amount, item.get_expiry())]
-        counted = self._scripts.run("count", list(limits), bounds)
-        return [(count, left / 1000) for count, left in zip(counted[::2], counted[1::2], strict=True)]
+MANY = 1000
+"""Requests from which on a limit isn't tight: it is counted in this process, which tells Redis ten times a second."""
 
 
 class CountedTogether(FixedWindowRateLimiter):
-    """The library's fixed windows, but all limits of a view are counted in one round trip, at the first asked about."""
+    """The library's fixed windows, but all limits of a view are counted at once, at the first asked about.
+
+    In one round trip; or in none for the most part, where each of them allows ``MANY``.
+    """
 
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage)
         self._counters = Counters(storage)
+        self._teller = Teller(self._counters)
+        self._counts: dict[tuple[RateLimitItem, str], Counts] = {}
+        self._untold: dict[str, Untold] = {}
 
     def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
         """See ``RateLimiter``."""
@@ -207,10 +171,11 @@ class CountedTogether(FixedWindowRateLimiter):
         standing: Standing = g.counted[item.key_for(*identifiers)]
         return standing.used <= item.amount
 
-    def _counted(self, asked: Iterable[tuple[RateLimitItem, tuple[str, ...]]]) -> dict[str, Standing]:
+    def _counted(self, asked: Iterable[Asked]) -> dict[str, Standing]:
         limits = {item.key_for(*whose): (item, whose) for item, whose in asked}
+        is_loose = self._counters.are_shared and all(item.amount >= MANY for item, _ in limits.values())
         try:
-            told = self._counters.count({self._counters.name(item, *whose): item for item, whose in limits.values()})
+            told = self._counted_here(limits.values()) if is_loose else self._counted_there(limits.values())
         except RedisError as fault:  # Flask-Limiter goes on in memory, and asks again after 2, 4, … 32 seconds
             log.warning("the limits' Redis does not answer; this process counts by itself: %s", fault)
             raise
@@ -219,6 +184,28 @@ class CountedTogether(FixedWindowRateLimiter):
             for (item, whose), (count, left) in zip(limits.values(), told, strict=False)
         ]
         return dict(zip(limits, standings, strict=False))
+
+    def _counted_there(self, limits: Iterable[Asked]) -> list[tuple[int, float]]:
+        return self._counters.count({self._counters.name(item, *whose): item for item, whose in limits})
+
+    def _counted_here(self, limits: Iterable[Asked]) -> list[tuple[int, float]]:
+        """The same by what this process knows of the counts, which is a tenth of a second old at most."""
+        now, counted = time.monotonic(), list[Count]()
+        for item, whose in limits:
+            who, about = whose[0], (item, "/".join(whose[1:]))
+            counts = self._counts.get(about) or self._counts.setdefault(about, Counts(item))
+            counted.append(count := counts.of(who, now))
+            count.untold += 1
+            name = self._counters.name(item, *whose)
+            self._untold[name] = Untold(name, counts.seconds, count)
+            if count.used > item.amount:
+                break
+        self._teller.begin_round(now, self._worth)
+        return [(count.used, count.ends - now) for count in counted]
+
+    def _worth(self) -> Iterable[Untold]:
+        worth, self._untold = self._untold, {}
+        return list(worth.values())
 
 
 def _limits_of_view() -> list[tuple[RateLimitItem, tuple[str, str]]]:
@@ -287,6 +274,8 @@ def _add_fields(response: Response) -> Response:
 
 def seconds_until_allowed() -> int:
     """For a request that was just refused: after how many seconds its limit opens again."""
+    if passed := request.environ.get(COUNTED):
+        return max(1, int(passed.wait))
     over = [one.left for one in standings() if one.used > one.limit.amount]
     return max(1, math.ceil(max(over, default=1.0)))
 

@@ -19,7 +19,8 @@ from redis.exceptions import RedisError
 
 from storefront.domain.ban import ACCOUNT, ADDRESS, Ban
 from storefront.shop import Shop
-from storefront.web.limits import Counters, limiter
+from storefront.web.counting import Counters
+from storefront.web.limits import limiter
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from storefront.web.faces import checked, is_program, reply, sentence_of, shop, 
 from storefront.web.forms import SaleForm
 from storefront.web.limits import by_asker, limiter
 from storefront.web.proving import work_for_sale
-from storefront.web.who import shopper, someone
+from storefront.web.who import now_known, shopper, somebody, someone
 
 bp = Blueprint("selling", __name__)
 
@@ -96,8 +96,8 @@ def _with_count_of_late(sale: Sale, *, entered: bool) -> Sale:
 @bp.get("/miaosha/<product:product>")
 def sale(product: str) -> Any:
     """One sale. Whoever pressed its button in vain is sent here, and told the reason as it is now."""
-    asking = someone()
-    visit = selling.visit(shop(), product, asking)
+    visit = selling.visit(shop(), product, somebody())
+    asking = now_known(visit.shopper)
     look, held, place, entered = visit.look, visit.held, visit.place, visit.entered
     found = look.sale
     if "refused" in request.args and not is_program() and (reason := _why_not(look, held)):

@@ -1,21 +1,36 @@
 """People's sessions: Flask's signed cookies, each with the login that it belongs to."""
 
+import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Request, Response
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
-from itsdangerous import URLSafeTimedSerializer
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from storefront.domain.account import Login
+from storefront.domain.account import Account, Login, Seniority
+from storefront.services.tokens import Claims, new_login_id
 from storefront.web.faces import is_public
+
+SIGNED_ANEW = 3600
+"""Seconds after which a cookie is sent once more though nothing changed, so that its lifetime begins anew. At each
+answer, as Flask has it, that would be a tenth of what a page costs."""
+
+
+class Session(SecureCookieSession):
+    """A session that was signed at ``signed`` (Unix seconds), 0 for a new one."""
+
+    signed = 0.0
 
 
 class Sessions(SecureCookieSessionInterface):
     """Flask's sessions, but what is the same for everybody (``Cache-Control: public``) says nothing of anybody's.
 
-    Nor is a cookie looked into that wasn't sent.
+    Nor is a cookie looked into that wasn't sent, nor sent at each answer.
     """
+
+    session_class = Session
 
     _serializer: URLSafeTimedSerializer | None = None
 
@@ -25,11 +40,24 @@ class Sessions(SecureCookieSessionInterface):
             self._serializer = super().get_signing_serializer(app)
         return self._serializer
 
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+    def open_session(self, app: Flask, request: Request) -> Session | None:
         """See ``SessionInterface``."""
-        if self.get_cookie_name(app) not in request.cookies:
-            return self.session_class()
-        return super().open_session(app, request)
+        serializer, cookie = self.get_signing_serializer(app), request.cookies.get(self.get_cookie_name(app))
+        if serializer is None or not cookie:
+            return Session()
+        lasts = int(app.permanent_session_lifetime.total_seconds())
+        try:
+            found, signed = serializer.loads(cookie, max_age=lasts, return_timestamp=True)
+        except BadSignature:
+            return Session()
+        session = Session(found)
+        session.signed = signed.timestamp()
+        return session
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """See ``SessionInterface``."""
+        is_old = isinstance(session, Session) and time.time() - session.signed >= SIGNED_ANEW
+        return session.modified or (is_old and super().should_set_cookie(app, session))
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """See ``SessionInterface``."""
@@ -37,6 +65,24 @@ class Sessions(SecureCookieSessionInterface):
             super().save_session(app, session, response)
 
 
+def begin(session: SessionMixin, account: Account) -> None:
+    """Have a new session belong to a new login of ``account``."""
+    session["login"] = [new_login_id(), account.era]
+    session["since"] = account.seniority
+    session.permanent = True
+
+
 def login_of(session: Mapping[str, Any]) -> Login:
     """The login that a session belongs to."""
     return Login(*session.get("login", ()))
+
+
+def claims_of(session: Mapping[str, Any]) -> Claims | None:
+    """What a session says of its account, as a token does; None for nobody's.
+
+    And for those of before they said how old it is.
+    """
+    account, _, name = session.get("_user_id", "").partition(" ")
+    if not account or "since" not in session:
+        return None
+    return Claims(account, name, math.inf, Seniority(*session["since"]), login_of(session))

@@ -6,12 +6,9 @@ comes back are the counts of all. Of what is refused it tells ten times a second
 
 import logging
 import math
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from itertools import islice
 from typing import NamedTuple
 
 from limits import RateLimitItem, parse_many
@@ -20,7 +17,8 @@ from redis.exceptions import RedisError
 from storefront.domain.address import caller_of
 from storefront.domain.ban import ACCOUNT, ADDRESS
 from storefront.shop import Shop
-from storefront.web.limits import Counters, limiter, policy_field
+from storefront.web.counting import Count, Counters, Counts, Teller, Untold
+from storefront.web.limits import limiter, policy_field
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +28,9 @@ SCOPE = "buying.buy"
 SOMEBODY = "<somebody>"
 """Stands in a counter's name for whose it is."""
 
-EVERY = 0.1
-"""Seconds between two rounds."""
-
-MOST = 100_000
-"""Counts of a limit that are kept at most. Those of so many askers, the newest, are never forgotten before they end."""
-
 PART = 5
 """What a process keeps untold is at most this part of a limit, in whole requests: so many more than the limit may pass
 through each process but one. In return most shoppers' purchases need no round trip."""
-
-ROW = 1000
-"""Counts that are told in one call, during which Redis does nothing else."""
 
 Refusing = Callable[[str, str, str, str, RateLimitItem, str], None]
 """Is told of each refusal (see ``policing.Police.refused``)."""
@@ -54,39 +43,19 @@ class Verdict(NamedTuple):
     fields: list[tuple[str, str]]
 
 
-@dataclass(slots=True)
-class _Count:
-    """Requests of one asker within a limit's time; ``untold`` of them the storage doesn't know of."""
-
-    ends: float
-    told: int = 0
-    untold: int = 0
-
-
-class _Counts:
-    """What one limit counts, by asker. What has ended is forgotten in a heap, so that nobody need look for it.
-
-    A count ends less than twice the limit's seconds after it began: the storage may have begun its own later.
-    """
+class _Counts(Counts):
+    """What one limit of buying counts, of accounts or of addresses."""
 
     def __init__(self, limit: RateLimitItem, kind: str) -> None:
-        self.limit, self.kind = limit, kind
-        self.amount, self.seconds = limit.amount, limit.get_expiry()
+        super().__init__(limit)
+        self.kind = kind
         self.policy = f'"{kind}-{self.seconds}s"'
         self.field = policy_field([(kind, limit)])
         self.slack = limit.amount // PART
-        self._young: dict[str, _Count] = {}
-        self._old: dict[str, _Count] = {}
-        self._ages = 0.0
 
-    def of(self, who: str, now: float) -> _Count:
-        """The asker's count, a new one if there is none or it has ended."""
-        count = self._young.get(who) or self._old.get(who)
-        if count is None or now >= count.ends:
-            if now >= self._ages or len(self._young) >= MOST:
-                self._old, self._young, self._ages = self._young, {}, now + 2 * self.seconds
-            count = self._young[who] = _Count(now + self.seconds)
-        return count
+
+_Counted = tuple[str, _Counts, Count]
+"""Whose, at which limit, and the count."""
 
 
 class Tally:
@@ -98,10 +67,7 @@ class Tally:
         by_address = [_Counts(limit, ADDRESS) for limit in parse_many(config.limit_buy_address)]
         self._counts = sorted(by_address + by_account, key=lambda one: one.limit)  # as Flask-Limiter asks them
         self._allowed, self._refusing = shop.allowed, refusing
-        self._untold: dict[str, tuple[str, _Counts, _Count]] = {}
-        self._telling = threading.Lock()
-        self._taking = threading.Lock()
-        self._told = 0.0
+        self._untold: dict[str, _Counted] = {}
 
     def count(self, account: str, name: str, address: str, *, at_once: bool = False, sale: str = "") -> Verdict:
         """Count one request, to buy of ``sale``, at each limit, up to the first that is over.
@@ -110,11 +76,7 @@ class Tally:
         ``at_once`` what is worth telling is told before the answer.
         """
         now = time.monotonic()
-        if now - self._told >= EVERY and self._telling.acquire(blocking=False):
-            try:
-                self._tell(now)
-            finally:
-                self._telling.release()
+        self._begin_round(now)
         counted = []
         is_worth = False
         for counts in self._counts:
@@ -132,28 +94,40 @@ class Tally:
             if count.untold > counts.slack:
                 is_worth = True
                 self._untold[f"{counts.policy} {who}"] = counted[-1]
-            if count.told + count.untold > counts.amount:
+            if count.used > counts.amount:
                 return self._over(counted, name, now, sale)
-        if at_once and is_worth:
-            self._try_to_tell([one for one in counted if one[2].untold > one[1].slack])
-            if any(count.told > counts.amount for _, counts, count in counted):
-                return self._over(counted, name, now, sale)
+        if at_once and is_worth and self._are_over_together(counted):
+            return self._over(counted, name, now, sale)
         return Verdict(0, self._fields(counted, now))
 
-    def _over(self, counted: list[tuple[str, _Counts, _Count]], name: str, now: float, sale: str) -> Verdict:
-        over = [one for one in counted if one[2].told + one[2].untold > one[1].amount]
+    def _begin_round(self, now: float) -> None:
+        try:
+            self._teller.begin_round(now, self._worth)
+        except RedisError as fault:
+            _go_on(fault)
+
+    def _are_over_together(self, counted: list[_Counted]) -> bool:
+        """Tell of these counts, and whether one is over with what other processes counted."""
+        try:
+            self._teller.tell(self._named(one for one in counted if one[2].untold > one[1].slack))
+        except RedisError as fault:
+            _go_on(fault)
+        return any(count.told > counts.amount for _, counts, count in counted)
+
+    def _over(self, counted: list[_Counted], name: str, now: float, sale: str) -> Verdict:
+        over = [one for one in counted if one[2].used > one[1].amount]
         for who, counts, _ in over:
             if counts.kind == ACCOUNT:  # nobody is to suffer for others at their address
                 self._refusing(ACCOUNT, who, name, SCOPE, counts.limit, sale)
         return Verdict(max(_seconds_until(count.ends, now) for _, _, count in over), self._fields(counted, now))
 
-    def _fields(self, counted: list[tuple[str, _Counts, _Count]], now: float) -> list[tuple[str, str]]:
+    def _fields(self, counted: list[_Counted], now: float) -> list[tuple[str, str]]:
         if not counted:
             return []
         policy = ", ".join([counts.field for _, counts, _ in counted])
         told = ""
         for _, counts, count in counted:
-            left = counts.amount - count.told - count.untold
+            left = counts.amount - count.used
             told += f"{', ' if told else ''}{counts.policy};r={max(0, left)};t={-int((now - count.ends) // 1)}"
         return [("RateLimit-Policy", policy), ("RateLimit", told)]
 
@@ -161,42 +135,29 @@ class Tally:
         """The largest part of a limit that either has used, as far as this process knows; above 1 is over."""
         now, caller = time.monotonic(), caller_of(address)
         used = ((counts, counts.of(account if counts.kind == ACCOUNT else caller, now)) for counts in self._counts)
-        return max((count.told + count.untold) / counts.amount for counts, count in used)
+        return max(count.used / counts.amount for counts, count in used)
 
     @cached_property
-    def _counters(self) -> Counters:
-        return Counters(limiter.storage)
+    def _teller(self) -> Teller:
+        return Teller(Counters(limiter.storage))
 
     @cached_property
     def _names(self) -> dict[_Counts, str]:
         """What the storage calls each limit's counter, for SOMEBODY."""
-        return {counts: self._counters.name(counts.limit, SOMEBODY, SCOPE) for counts in self._counts}
+        return {counts: self._teller.counters.name(counts.limit, SOMEBODY, SCOPE) for counts in self._counts}
 
-    def _tell(self, now: float) -> None:
-        self._told = now
-        untold, self._untold = self._untold, {}
-        self._try_to_tell([one for one in untold.values() if now < one[2].ends and one[2].untold])
+    def _worth(self) -> Iterable[Untold]:
+        """What is worth telling by now."""
+        now, untold, self._untold = time.monotonic(), self._untold, {}
+        return self._named(one for one in list(untold.values()) if now < one[2].ends and one[2].untold)
 
-    def _try_to_tell(self, worth: list[tuple[str, _Counts, _Count]]) -> None:
-        waiting = iter(worth)
-        try:
-            while row := list(islice(waiting, ROW)):
-                self._tell_row(row)
-        except RedisError as fault:
-            log.warning("the limits' Redis does not answer; this process counts by itself: %s", fault)
+    def _named(self, counted: Iterable[_Counted]) -> Iterable[Untold]:
+        for who, counts, count in counted:
+            yield Untold(self._names[counts].replace(SOMEBODY, who), counts.seconds, count)
 
-    def _tell_row(self, row: list[tuple[str, _Counts, _Count]]) -> None:
-        if not self._counters.are_shared:
-            return
-        added = []
-        with self._taking:
-            for who, counts, count in row:
-                added.append((self._names[counts].replace(SOMEBODY, who), count.untold, counts.seconds))
-                count.told, count.untold = count.told + count.untold, 0
-        told = self._counters.add(added)
-        now = time.monotonic()
-        for (_, _, count), (so_many, left) in zip(row, told, strict=True):
-            count.told, count.ends = so_many, now + left
+
+def _go_on(fault: RedisError) -> None:
+    log.warning("the limits' Redis does not answer; this process counts by itself: %s", fault)
 
 
 def _seconds_until(ends: float, now: float) -> int:

@@ -13,9 +13,10 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from storefront.domain.account import Account, Login
 from storefront.domain.errors import InvalidToken, OnlyMerchantsAreTold, Refused
 from storefront.services import accounts, selling, tokens
+from storefront.web import sessions
 from storefront.web.faces import given_token, is_program, shop
 from storefront.web.limits import COUNTED, Passed
-from storefront.web.sessions import Sessions, login_of
+from storefront.web.sessions import Sessions, claims_of, login_of
 
 login_manager = LoginManager()
 
@@ -67,17 +68,31 @@ def merchant() -> Account:
 
 
 def buyer() -> Account | tokens.Claims:
-    """Who wants to buy: as ``shopper``, or what the gate read of a token, whose account is still to be looked for."""
+    """Who wants to buy: as ``shopper``, or what was counted of a token or session; its account is still to be found."""
     passed: Passed | None = request.environ.get(COUNTED)
     return passed.claims if passed else shopper()
+
+
+def somebody() -> Account | tokens.Claims | None:
+    """As ``someone``, or what a person's session claims: for those who can look for the account on their way.
+
+    They say with ``now_known`` what they found.
+    """
+    claims = claims_of(session) if "account" not in g and not is_program() else None
+    return claims or someone()
+
+
+def now_known(account: Account | None) -> Account | None:
+    """It is this account that is asking, or nobody."""
+    g.account = account
+    return account
 
 
 def enter(account: Account) -> None:
     """Begin a person's session, a new one, so that nobody can have planted it."""
     session.clear()
-    session["login"] = [tokens.new_login_id(), account.era]
+    sessions.begin(session, account)
     login_user(Visitor(account))
-    session.permanent = True
     g.account = account
 
 

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,28 +13,18 @@ import pytest
 from flask import Flask
 from limits.storage import MemoryStorage
 
-from storefront.domain.account import Account, Profile, Seniority
+from storefront.domain.account import Account, Seniority
 from storefront.domain.errors import Overloaded
 from storefront.domain.sale import PUT_BACK, Sale
-from storefront.services import accounts, buying, changing
+from storefront.services import buying, changing
 from storefront.shop import Shop
 from storefront.web import crowding
-from storefront.web.limits import Counters, limiter
+from storefront.web.counting import Counters
+from storefront.web.limits import limiter
 from tests.conftest import unique
 from tests.faces import Face, Person, Program
 
 WEEK = 7 * 24 * 3600
-
-
-@pytest.fixture
-def crowded(shop: Shop) -> Account:
-    """Somebody who has registered just now, where many had."""
-    return accounts.register(
-        shop,
-        Profile(unique("x"), 30, "y", "http://example.com/a.jpg"),
-        "secret123",
-        crowd=nullcontext(enter_result=True),
-    )
 
 
 @pytest.fixture

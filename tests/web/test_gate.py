@@ -22,7 +22,7 @@ from storefront.stores import keys, snapshots
 from storefront.stores.connection import connect
 from storefront.web.tally import PART
 from tests.conftest import eventually
-from tests.faces import Person, Program
+from tests.faces import FACES, Face, Person, Program
 
 UNLIKE = {"Set-Cookie", "Date", "Idempotent-Replayed", "X-Request-ID"}
 """Headers in which the two may differ: the gate leaves it to the next page to prolong a session, and whoever is asked
@@ -133,6 +133,52 @@ def test_programs_are_told_the_same(sides: Sides, closed: Sale, token: str, lang
     assert sides.ask(closed, surely=True, headers=headers | bearer).data == in_body.data
     assert sides.ask(closed, surely=True, headers=headers | bearer, **as_json(token=token)).data == in_body.data
     assert in_body.status_code == 409
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("why", ["too young", "never old enough", "put back", "put back in a draw"])
+def test_a_farms_accounts_are_told_the_same(
+    gated: Flask, plain: Flask, shop: Shop, crowded: Account, somebody: Callable[..., Account],
+    a_sale: Callable[..., Sale], why: str, language: str,
+) -> None:  # fmt: skip
+    terms = {
+        "too young": {"min_account_age": 7200, "ends": 86_400},
+        "never old enough": {"min_account_age": 7200, "ends": 3600},
+        "put back": {"begins": 0},
+        "put back in a draw": {"begins": 0, "draw": 600, "ends": 3600},
+    }
+    sale = a_sale(num=5, **terms[why])
+    account = crowded if "put back" in why else somebody()
+    call = as_json(token=accounts.token_for(shop, account)) | {"headers": {"Accept-Language": language}}
+    address = f"/miaosha/{quote(sale.product)}"
+    eventually(lambda: shop.memory.now_ms() >= sale.terms.begins * 1000)
+    gate: Any = gated.wsgi_app
+    eventually(lambda: gated.extensions["shop"].snapshots.of(sale.product))
+    with pytest.MonkeyPatch.context() as without_flask:
+        without_flask.setattr(gate, "_through", None)
+        ready = gated.test_client(use_cookies=False).post(address, **call)
+    asked = plain.test_client(use_cookies=False).post(address, **call)
+    assert ready.status == asked.status == "403 FORBIDDEN"
+    unlike = UNLIKE | {"Retry-After", "Content-Length"}
+    one, other = [[(k, alike(v)) for k, v in answer.headers if k not in unlike] for answer in (ready, asked)]
+    assert one == other
+    mine, theirs = [answer.get_json() for answer in (ready, asked)]
+    assert (mine["code"], mine["allowed_from"]) == (theirs["code"], theirs["allowed_from"])
+    assert 0 <= mine["wait"] - theirs["wait"] <= 1
+    assert ready.headers.get("Retry-After") == (None if why == "never old enough" else str(mine["wait"]))
+    if mine["wait"] == theirs["wait"]:
+        assert mine == theirs
+
+
+def test_who_is_too_new_is_told_what_is_asked_for_first(
+    sides: Sides, shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    call = as_json(token=accounts.token_for(shop, somebody()))
+    assert (
+        sides.ask(a_sale(min_account_age=7200, proof="on"), surely=False, **call).get_json()["code"] == "proof_required"
+    )
+    early = sides.ask(a_sale(min_account_age=7200, begins=600), surely=True, **call)
+    assert early.get_json()["code"] == "not_started"
 
 
 def test_people_are_led_to_the_sales_page_which_says_why(
@@ -379,26 +425,43 @@ def test_purchases_count_for_all_processes(
     assert told[-3:] == [429] * 3
 
 
+@pytest.mark.parametrize("kind", FACES)
 def test_a_shoppers_first_purchase_needs_no_round_trip_to_the_limits(
-    config: Config, app_with: Callable[..., Flask], a_sale: Callable[..., Sale], somebody: Callable[..., Account]
-) -> None:
-    app, sale, shopper = (
-        app_with(limit_buy_account="5/day", limit_buy_address="50/day"),
-        a_sale(num=5, limit=5),
-        somebody(),
-    )
-    program = Program(app)
-    program.token = accounts.token_for(app.extensions["shop"], somebody())
-    assert [program.buy(sale.product).status for _ in range(2)] == [200, 200]  # Redis may not have known the script
-    program.token = accounts.token_for(app.extensions["shop"], shopper)
+    config: Config, app_with: Callable[..., Flask], a_sale: Callable[..., Sale], somebody: Callable[..., Account],
+    kind: type[Face],
+) -> None:  # fmt: skip
+    app = app_with(limit_buy_account="5/day", limit_buy_address="50/day")
+    sale, shopper, earlier, face = a_sale(num=5, limit=5), somebody(), kind(app), kind(app)
+    earlier.log_in(somebody().name)
+    assert all(earlier.buy(sale.product).order for _ in range(2))  # Redis may not have known the script
+    face.log_in(shopper.name)
     with connect(config.limiter_url, decode_responses=True) as counts, counts.monitor() as monitor:
-        assert [program.buy(sale.product).status for _ in range(2)] == [200, 200]
+        assert all(face.buy(sale.product).order for _ in range(2))
         counts.echo("that was all")
         seen = []
         while (said := monitor.next_command()["command"]) != "ECHO that was all":
             seen.append(said)
     (asked,) = [said for said in seen if said.startswith("EVALSHA") and shopper.id in said and "LIMITER" in said]
     assert f"LIMITER/{shopper.id}" in asked
+
+
+@pytest.mark.parametrize("gate", [True, False])
+@pytest.mark.parametrize("kind", FACES)
+def test_whoever_buys_too_often_is_told_when_to_come_back(
+    app_with: Callable[..., Flask], a_sale: Callable[..., Sale], somebody: Callable[..., Account], kind: type[Face],
+    gate: bool,
+) -> None:  # fmt: skip
+    app = app_with(limit_buy_account="2/day", limit_buy_address="100000/second", gate=gate)
+    face, sale = kind(app), a_sale(num=9, limit=9)
+    face.log_in(somebody().name)
+    assert all(face.buy(sale.product).order for _ in range(2))
+    body = {"json": {"token": face.token}} if isinstance(face, Program) else {"data": {"csrf_token": face.csrf()}}
+    refused = face.client.post(f"/miaosha/{quote(sale.product)}", **body)
+    assert refused.status_code == (429 if isinstance(face, Program) else 303)
+    assert "account-86400s" in refused.headers["RateLimit-Policy"]
+    assert re.search(r'"account-86400s";r=0;t=86\d{3}', refused.headers["RateLimit"])
+    if isinstance(face, Program):
+        assert 86_000 < int(refused.headers["Retry-After"]) <= 86_400
 
 
 def test_a_gate_without_redis_leaves_it_to_flask(

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from storefront.local.shop import LocalShop
 from storefront.services import accounts
 from storefront.shop import Shop
 from storefront.stores.connection import connect
+from storefront.web.counting import EVERY
 from tests.conftest import eventually
 from tests.crowds import registered
 from tests.faces import FACES, Face
@@ -127,6 +129,27 @@ def test_strangers_behind_one_address_share_no_accounts_limit(app_with: Callable
     client = app_with(limit_buy_account="1/day", limit_buy_address="100/day").test_client(use_cookies=False)
     answers = [client.post("/miaosha/nothing", json={}) for _ in range(9)]
     assert {answer.status_code for answer in answers} == {401}
+
+
+def test_what_allows_many_is_counted_by_each_process_and_told_ten_times_a_second(
+    config: Config, app_with: Callable[..., Flask]
+) -> None:
+    apps = [app_with(limit_default="1000/day") for _ in range(2)]
+    clients = [app.test_client(use_cookies=False) for app in apps]
+    address = {"REMOTE_ADDR": "192.0.2.77"}
+    with connect(config.limiter_url, decode_responses=True) as counts, counts.monitor() as monitor:
+        began, told = time.monotonic(), list[int]()
+        while told[-2:] != [429, 429]:
+            told += [client.get("/login", environ_overrides=address).status_code for client in clients]
+        rounds = 2 + 2 * (time.monotonic() - began) / EVERY
+        counts.echo("that was all")
+        seen = []
+        while (said := monitor.next_command()["command"]) != "ECHO that was all":
+            seen.append(said)
+    assert told[:1000] == [200] * 1000
+    assert told.count(200) < 1000 + len(told) / 3
+    asked = [said for said in seen if said.startswith("EVALSHA") and address["REMOTE_ADDR"] in said]
+    assert 1 <= len(asked) <= rounds
 
 
 WITHOUT_REDIS = """

@@ -13,6 +13,7 @@ from storefront.domain.sale import Sale
 from storefront.services import accounts, proving
 from storefront.shop import Shop
 from storefront.stores import snapshots
+from storefront.web import sessions
 from tests.conftest import eventually
 from tests.faces import Face, Person, Program
 from tests.web.test_proving import solved
@@ -130,6 +131,53 @@ def test_a_session_from_before_there_were_ids_counts_until_all_are_ended(
     assert is_in(thief)
     accounts.log_out_everywhere(shop, name)
     assert not is_in(thief)
+
+
+def test_a_session_lives_on_by_being_used(
+    app: Flask, somebody: Callable[..., Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Person(app)
+    person.log_in(somebody().name)
+    assert "Set-Cookie" not in person.client.get("/").headers  # it was signed a moment ago
+    monkeypatch.setattr(sessions, "SIGNED_ANEW", 0)
+    answer = person.client.get("/")
+    assert "Max-Age" in answer.headers["Set-Cookie"] or "Expires" in answer.headers["Set-Cookie"]
+    assert is_in(person)
+
+
+@pytest.mark.parametrize("gate", [True, False])
+@pytest.mark.parametrize("end", ["logged out", "deleted"])
+def test_a_session_that_is_over_shows_nothing_and_takes_no_unit(
+    app_with: Callable[..., Flask], shop: Shop, somebody: Callable[..., Account], a_sale: Callable[..., Sale], end: str,
+    gate: bool,
+) -> None:  # fmt: skip
+    app, account, sale = app_with(gate=gate), somebody(), a_sale(num=5, limit=5)
+    person, address = Person(app), f"/miaosha/{quote(sale.product)}"
+    person.log_in(account.name)
+    csrf = person.csrf()
+    assert person.buy(sale.product).order
+    assert account.name in person.get(address).text
+    if end == "deleted":
+        accounts.delete(shop, account.name)
+    else:
+        accounts.log_out_everywhere(shop, account.name)
+    assert account.name not in person.get(address).text
+    pressed = person.client.post(address, data={"csrf_token": csrf}, headers=person.headers)
+    assert "/login" in pressed.headers.get("Location", "")
+    eventually(lambda: (found := shop.sales.get(sale.id)) and found.units.left + found.units.reserved == 4)
+    assert (found := shop.sales.get(sale.id))
+    assert found.units.unpaid == 1
+
+
+def test_a_session_from_before_it_told_the_accounts_age_counts(
+    app: Flask, somebody: Callable[..., Account], a_sale: Callable[..., Sale]
+) -> None:
+    person, name, sale = Person(app), somebody().name, a_sale()
+    person.log_in(name)
+    with person.client.session_transaction() as session:
+        session.pop("since")
+    assert name in person.get(f"/miaosha/{quote(sale.product)}").text
+    assert person.buy(sale.product).order
 
 
 def test_a_session_that_was_planted_is_not_the_one_that_logs_in(app: Flask, somebody: Callable[..., Account]) -> None:

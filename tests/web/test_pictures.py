@@ -32,6 +32,7 @@ from storefront.shop import Shop
 from storefront.stores import keys
 from storefront.stores.memory import Memory
 from storefront.stores.pictures import Awaited
+from storefront.web import sessions
 from storefront.web.selling import LARGEST_UPLOAD
 from tests.conftest import eventually
 from tests.faces import Face, Person, Program
@@ -93,7 +94,10 @@ def test_who_uploads_while_others_are_in_line_is_asked_to_come_back(app: Flask, 
     assert shop.sales.of_product(str(fields["name"])) is None
 
 
-def test_no_cookie_and_no_condition_goes_along_with_a_picture(app: Flask, somebody: Callable[..., Account]) -> None:
+def test_no_cookie_and_no_condition_goes_along_with_a_picture(
+    app: Flask, somebody: Callable[..., Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "SIGNED_ANEW", 0)
     person, fields = Person(app), live(picture=file(png()))
     person.log_in(somebody().name)
     person.post("/createmiaosha", fields)
