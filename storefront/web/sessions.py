@@ -18,6 +18,13 @@ SIGNED_ANEW = 3600
 answer, as Flask has it, that would be a tenth of what a page costs."""
 
 
+REMEMBERED = 20_000
+"""Cookies that each process remembers to be genuine. They are a few hundred bytes each."""
+
+SAID_IN = "_flashes"
+"""Where Flask keeps the sentences that wait for the next page."""
+
+
 class Session(SecureCookieSession):
     """A session that was signed at ``signed`` (Unix seconds), 0 for a new one."""
 
@@ -34,6 +41,9 @@ class Sessions(SecureCookieSessionInterface):
 
     _serializer: URLSafeTimedSerializer | None = None
 
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[dict[str, Any], float]] = {}
+
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """See ``SecureCookieSessionInterface``. Of one ``app`` it is the same each time, as its secrets are."""
         if self._serializer is None:
@@ -45,14 +55,25 @@ class Sessions(SecureCookieSessionInterface):
         serializer, cookie = self.get_signing_serializer(app), request.cookies.get(self.get_cookie_name(app))
         if serializer is None or not cookie:
             return Session()
-        lasts = int(app.permanent_session_lifetime.total_seconds())
-        try:
-            found, signed = serializer.loads(cookie, max_age=lasts, return_timestamp=True)
-        except BadSignature:
+        found, signed = self._known.get(cookie) or self._read(serializer, cookie)
+        if time.time() - signed > app.permanent_session_lifetime.total_seconds():
             return Session()
         session = Session(found)
-        session.signed = signed.timestamp()
+        session.signed = signed
         return session
+
+    def _read(self, serializer: URLSafeTimedSerializer, cookie: str) -> tuple[dict[str, Any], float]:
+        """What a cookie says, and when it was signed, long ago for a forged one. That of genuine ones is remembered."""
+        try:
+            found, signed = serializer.loads(cookie, return_timestamp=True)
+        except BadSignature:
+            return {}, 0.0
+        read = found, signed.timestamp()
+        if SAID_IN not in found:  # which are taken out of their list
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[cookie] = read
+        return read
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
         """See ``SessionInterface``."""
