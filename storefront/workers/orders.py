@@ -41,7 +41,7 @@ PAUSE = 0.5
 """Seconds to wait after a fault."""
 
 
-LINGER, MANY = 0.01, 50
+LINGER, MANY = 0.03, 50
 """Seconds for which records may gather behind a step that applied some, but fewer than so many: a step costs nearly the
 same for one as for fifty, and in a rush takes CPU that the web needs."""
 
@@ -82,15 +82,18 @@ class OrderWorker:
             time.sleep(WAIT)
             return
         self._follow_epoch(self._reader)
-        applied = 0
+        applied, busy = 0, list[Partition]()
         for name, lines in self._reader.poll(WAIT):
             partition = self._partitions.get(name)
             if partition is not None and (fresh := self._follow_on(self._reader, partition, lines)):
                 apply(self._shop, partition, fresh)
                 self._tale.go_on(self._partitions)
                 applied += len(fresh)
+                busy.append(partition)
         if 0 < applied < MANY:
             time.sleep(LINGER)
+            for partition in busy:  # no pause in the lines: a broker that went meanwhile makes one in the next poll
+                partition.last_read += LINGER
 
     def _follow_on(self, reader: Reader, partition: Partition, lines: list[Line]) -> list[Line]:
         """Those of ``lines`` to apply now. Raises LedgerCut if they don't follow on what was applied last.
