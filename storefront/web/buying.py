@@ -52,7 +52,7 @@ session for the page is lost where two tabs press at once."""
 def return_to_the_button(_endpoint: str | None, values: dict[str, Any] | None) -> None:
     """Whoever presses a button and is refused, be it at the door, is led back to the page that has it."""
     if request.method == "POST" and values and not is_program():
-        go_back_to(url_for(".order" if "order_id" in values else "selling.sale", **values))
+        go_back_to(lambda: url_for(".order" if "order_id" in values else "selling.sale", **values))
 
 
 @bp.before_request

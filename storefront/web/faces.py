@@ -252,9 +252,9 @@ def shown_again(**context: Any) -> None:
     g.again[1].update(context)
 
 
-def go_back_to(address: str) -> None:
-    """People who are refused from here on are sent to ``address``, which shows the sentence."""
-    g.back = address
+def go_back_to(address: str | Callable[[], str]) -> None:
+    """People who are refused from here on are sent to ``address``, or what makes it, which shows the sentence."""
+    g.back = address if callable(address) else lambda: address
 
 
 # What goes out
@@ -340,7 +340,7 @@ def _refusal_as_page(refusal: errors.Refused, status: int) -> Response:
     if isinstance(refusal, errors.Banned):
         return current_app.make_response(_page_of_ban(refusal.ban, sentence_of(refusal), get_locale()))
     if isinstance(refusal, errors.InvalidToken):
-        wanted = g.get("back") or (quote(request.path) if request.method == "GET" else None)
+        wanted = g.back() if "back" in g else (quote(request.path) if request.method == "GET" else None)
         flash(sentence_of(refusal), "note")
         return current_app.make_response(redirect(url_for("accounts.login", next=wanted), 303))
     if "again" in g:
@@ -357,7 +357,7 @@ def _refusal_as_page(refusal: errors.Refused, status: int) -> Response:
         return current_app.make_response(render_template(page, refusal=summary, **context))
     if "back" in g:
         flash(sentence_of(refusal), "refusal")
-        return current_app.make_response(redirect(g.back, 303))
+        return current_app.make_response(redirect(g.back(), 303))
     page = render_template("error.html", sentence=sentence_of(refusal), status=status)
     return current_app.make_response(page)
 

@@ -105,21 +105,20 @@ COUNTED = "storefront.counted"
 
 
 class QuickLimiter(Limiter):
-    """Flask-Limiter, which need not reckon at each request what holds where no view says anything: a sixth of a page.
+    """Flask-Limiter, which reckons once, not each time, what holds where no view says anything: a sixth of a page.
 
-    Nor at a purchase that was counted already. Whatever is over a limit goes the library's way.
+    A purchase that was counted already needs nothing of it. Whatever is over a limit goes the library's way.
     """
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:  # noqa: FBT001, FBT002 - the library's
         if COUNTED in request.environ:
             return
         known: dict[str | None, list[tuple[RateLimitItem, str]]] = current_app.extensions["limited_plainly"]
-        if in_middleware and not self._storage_dead and not is_allowed():
-            plainly = known.get(request.endpoint)
-            if plainly and self._are_within(plainly):
-                return
+        is_usual = in_middleware and not self._storage_dead and not is_allowed()
+        if is_usual and (plainly := known.get(request.endpoint)) is not None and self._are_within(plainly):
+            return
         super()._check_request_limit(callable_name, in_middleware)
-        if in_middleware and not self._storage_dead and self.current_limits:  # those of decorated views come later
+        if is_usual and not self._storage_dead:  # of a view that has its own there are none yet
             known[request.endpoint] = [(one.limit, one.request_args[1]) for one in self.current_limits]
 
     def _are_within(self, plainly: list[tuple[RateLimitItem, str]]) -> bool:
