@@ -3,6 +3,7 @@
 Reads PORT, HOST, VAR, DEMO and WEB_PROCESSES from the environment, and hands the STOREFRONT_ settings on.
 """
 
+import argparse
 import logging
 import os
 import sys
@@ -95,4 +96,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser("python -m storefront.local", description=__doc__.split("\n\n", 1)[1]).parse_args()
     sys.exit(main())
