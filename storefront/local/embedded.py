@@ -1,10 +1,16 @@
 """The embedded Redis and broker: programs that come in wheels, on loopback, with their data in the shop's folder."""
 
+import fcntl
 import importlib.util
+import os
 import random
+import re
 import shutil
 import socket
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kafka import KafkaAdminClient
@@ -22,8 +28,39 @@ PORTS = range(20_000, 30_000)
 PROBE = 1.0  # seconds to wait for an answer
 PROBE_MS = 1000
 
-_given: set[int] = set()
+_given: dict[int, int] = {}
 _turn = threading.Lock()
+
+
+@contextmanager
+def _given_to_all() -> Iterator[dict[int, int]]:
+    """The ports that were given away, each with the process that has it. Without such a file, this process's alone."""
+    path = Path(tempfile.gettempdir()) / f"storefront-ports-{os.getuid()}"
+    try:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
+    except OSError:
+        yield _given
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+        lines = [
+            line.split() for line in file if re.fullmatch(r"\d+ \d+\n", line)
+        ]  # whoever wrote may have been killed
+        given = {int(port): int(process) for port, process in lines if _runs(int(process))}
+        yield given
+        file.seek(0)
+        file.truncate()
+        file.writelines(f"{port} {process}\n" for port, process in given.items())
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def refusal(host: str, port: int) -> OSError | None:
@@ -39,11 +76,14 @@ def refusal(host: str, port: int) -> OSError | None:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on and that this process was never given before."""
-    with _turn:
+    """A loopback port that nobody listens on, and that no process of this user that still runs was given before.
+
+    A server may take seconds until it listens; nobody else is to be given its port meanwhile.
+    """
+    with _turn, _given_to_all() as given:
         for port in random.sample(PORTS, len(PORTS)):
-            if port not in _given and refusal(LOOPBACK, port) is None:
-                _given.add(port)
+            if port not in given and refusal(LOOPBACK, port) is None:
+                given[port] = os.getpid()
                 return port
     raise CannotStart(f"No port from {PORTS.start} to {PORTS.stop - 1} is free. Stop other programs on this machine.")
 

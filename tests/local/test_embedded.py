@@ -1,5 +1,7 @@
 """The embedded Redis and broker: they keep their data, and come back where they were."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from redis import Redis
 
 from storefront.local import embedded
 from storefront.local.faults import CannotStart
+from storefront.local.services import ROOT
 from storefront.local.shop import LocalShop
 
 STORES = ("redis", "broker")
@@ -84,6 +87,40 @@ def test_a_stopped_shop_may_start_again(tmp_path: Path) -> None:
 def test_no_port_is_handed_out_twice() -> None:
     ports = [embedded.free_port() for _ in range(50)]
     assert len(set(ports)) == 50
+
+
+def test_no_port_is_handed_out_to_two_processes_while_both_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "PORTS", range(31_000, 31_004))
+    program = """
+from storefront.local import embedded
+embedded.PORTS = range(31_000, 31_004)
+print(embedded.free_port(), embedded.free_port(), flush=True)
+input()
+"""
+    pipe = subprocess.PIPE
+    other = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+    with other:
+        assert other.stdout
+        theirs = {int(port) for port in other.stdout.readline().split()}
+        mine = {embedded.free_port() for _ in range(2)}
+        assert len(theirs | mine) == 4
+        with pytest.raises(CannotStart):
+            embedded.free_port()
+        other.communicate("\n")
+    assert embedded.free_port() in theirs  # they have ended
+    with embedded._given_to_all() as given:
+        for port in embedded.PORTS:
+            given.pop(port, None)
+
+
+def test_without_a_list_of_ports_each_process_remembers_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "nowhere"))
+    monkeypatch.setattr(embedded, "PORTS", range(31_004, 31_006))
+    assert {embedded.free_port() for _ in range(2)} == {31_004, 31_005}
+    with pytest.raises(CannotStart):
+        embedded.free_port()
 
 
 def test_no_inner_port_is_one_that_the_system_gives_to_outgoing_connections() -> None:
