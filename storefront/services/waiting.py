@@ -82,9 +82,12 @@ def join(shop: Shop, shopper: Account, sale_id: str, proof: str = "", *, suspect
     if waiting.place is not None or waiting.entered:
         return waiting
     now, terms = int(waiting.seen.now * 1000), waiting.sale.terms
-    _require_all_held(waiting.sale.phase(waiting.seen.now))
+    phase = waiting.sale.phase(waiting.seen.now)
+    if phase is not Phase.LIVE:  # there one may just buy, but not an account that is too new
+        _require_all_held(phase)
     if now < (may_join := terms.open_from(shopper.seniority)):
         raise AccountTooNew(may_join, now, terms.ends * 1000, put_back=terms.is_put_back(shopper.seniority))
+    _require_all_held(phase)
     if len(waiting.orders) >= terms.limit:
         raise LimitReached(order=waiting.orders[-1], orders=list(waiting.orders))
     purpose = proving.for_sale(sale_id, shopper.id) if proving.is_needed(terms, suspected=suspected) else None

@@ -33,12 +33,12 @@ from storefront.web.faces import (
     submitted,
 )
 from storefront.web.forms import EmptyForm
-from storefront.web.limits import COUNTED, Passed, by_account, is_allowed, is_nobody, limiter
+from storefront.web.limits import COUNTED, OVER, Passed, by_account, is_allowed, is_nobody, limiter
 from storefront.web.proving import asking_for_proof, given_proof
 from storefront.web.repeating import answered_once, idempotency_key
 from storefront.web.sessions import claims_of
 from storefront.web.suspicion import suspected
-from storefront.web.tally import Tally
+from storefront.web.tally import Tally, Verdict
 from storefront.web.who import buyer, shopper
 
 bp = Blueprint("buying", __name__)
@@ -65,8 +65,12 @@ def count_person() -> None:
     if tally is None or request.endpoint != "buying.buy" or COUNTED in request.environ or is_nobody() or is_program():
         return
     if claims := claims_of(session):
-        sale = shop().sales.last_id_of((request.view_args or {})["product"]) or ""
-        verdict = tally.count(claims.id, claims.name, request.remote_addr or "", at_once=True, sale=sale)
+        verdict: Verdict | None = request.environ.get(OVER)
+        if verdict is None:
+            sale = shop().sales.last_id_of((request.view_args or {})["product"]) or ""
+            verdict = tally.count(claims.id, claims.name, request.remote_addr or "", at_once=True, sale=sale)
+            if verdict.wait and sale:
+                shop().refusals.note(sale, TooFast.code)
         request.environ[COUNTED] = Passed(claims, verdict.fields, verdict.wait)
         if verdict.wait:
             raise TooFast

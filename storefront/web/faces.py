@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from babel import Locale
-from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import get_locale, gettext
 from flask_limiter import RateLimitExceeded
 from flask_wtf import FlaskForm
@@ -28,7 +28,7 @@ from storefront.domain import errors
 from storefront.domain.ban import Ban
 from storefront.domain.errors import N_
 from storefront.shop import Shop
-from storefront.web.limits import seconds_until_allowed
+from storefront.web.limits import count_stray, seconds_until_allowed
 from storefront.web.words import in_words, said, span_in_words
 
 csrf = CSRFProtect()
@@ -284,10 +284,16 @@ def json_reply(answer: Mapping[str, Any], status: int = 200) -> Response:
     return response
 
 
+def leave_word(sentence: str, kind: str) -> None:
+    """Have the person's next page show a translated sentence, once, however often it is said until then."""
+    if [kind, sentence] not in map(list, session.get("_flashes", ())):
+        flash(sentence, kind)
+
+
 def say(sentence: str, kind: str = "message") -> None:
     """Show a translated sentence on the person's next page, as a "message" or a "note". Programs don't get it."""
     if not is_program():
-        flash(sentence, kind)
+        leave_word(sentence, kind)
 
 
 def refuse(refusal: errors.Refused, status: int | None = None, headers: Mapping[str, str] | None = None) -> Any:
@@ -341,7 +347,7 @@ def _refusal_as_page(refusal: errors.Refused, status: int) -> Response:
         return current_app.make_response(_page_of_ban(refusal.ban, sentence_of(refusal), get_locale()))
     if isinstance(refusal, errors.InvalidToken):
         wanted = g.back() if "back" in g else (quote(request.path) if request.method == "GET" else None)
-        flash(sentence_of(refusal), "note")
+        leave_word(sentence_of(refusal), "note")
         return current_app.make_response(redirect(url_for("accounts.login", next=wanted), 303))
     if "again" in g:
         page, context = g.again
@@ -356,7 +362,7 @@ def _refusal_as_page(refusal: errors.Refused, status: int) -> Response:
             summary = sentence_of(refusal)
         return current_app.make_response(render_template(page, refusal=summary, **context))
     if "back" in g:
-        flash(sentence_of(refusal), "refusal")
+        leave_word(sentence_of(refusal), "refusal")
         return current_app.make_response(redirect(g.back(), 303))
     page = render_template("error.html", sentence=sentence_of(refusal), status=status)
     return current_app.make_response(page)
@@ -435,9 +441,14 @@ def _check_sender() -> None:
         return
     if is_program():
         if request.mimetype and not request.is_json:
+            count_stray()
             raise UnsupportedMediaType
     else:
-        csrf.protect()
+        try:
+            csrf.protect()
+        except CSRFError:
+            count_stray()
+            raise
 
 
 def bound_body() -> None:

@@ -29,7 +29,7 @@ from storefront.shop import Shop
 from storefront.stores.snapshots import Snapshot
 from storefront.web import buying, faces, repeating
 from storefront.web.bans import refusal_for
-from storefront.web.limits import COUNTED, Passed
+from storefront.web.limits import COUNTED, OVER, Passed
 from storefront.web.policing import Police
 from storefront.web.sessions import login_of
 from storefront.web.tally import Tally, Verdict
@@ -163,6 +163,7 @@ class Gate:
         verdict = self.tally.count(asker.account, asker.name, address, at_once=passes, sale=sale)
         if verdict.wait:
             self._note(snapshot, errors.TooFast)
+            environ[OVER] = verdict
             return self._too_fast(verdict, language) if asker.is_program else None
         if passes or refusal is None:
             environ[COUNTED] = asker.claims and Passed(asker.claims, verdict.fields)

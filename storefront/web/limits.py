@@ -136,6 +136,9 @@ limiter = QuickLimiter(
     on_breach=_on_breach,
 )
 
+OVER = "storefront.over"
+"""In the WSGI environment of a person's purchase that the gate counted and found over a limit: the tally's verdict."""
+
 NOWHERE = "nowhere"
 """What requests to addresses that lead nowhere are counted under."""
 
@@ -257,8 +260,15 @@ STRATEGIES["counted-together"] = CountedTogether
 
 def count_the_lost() -> None:
     """Requests that lead nowhere count as others do. Raises TooFast."""
-    if request.routing_exception is None or is_allowed():
+    if request.routing_exception is not None:
+        count_stray()
+
+
+def count_stray() -> None:
+    """Count a request that comes to no view, for its address alone. Raises TooFast."""
+    if is_allowed() or g.get("counted"):
         return
+    g.counted = {}  # else the limits of the view would count, too
     for limit in parse_many(_default()):
         whose = (by_address(), NOWHERE)
         try:

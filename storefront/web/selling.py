@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 
 from storefront.domain.errors import (
@@ -26,7 +26,7 @@ from storefront.services import overseeing, selling
 from storefront.services.drafting import pattern as pattern_of
 from storefront.services.imaging import MOST_BYTES
 from storefront.web import alike, drafting, show
-from storefront.web.faces import checked, is_program, reply, sentence_of, shop, show_form_again, submitted
+from storefront.web.faces import checked, is_program, leave_word, reply, sentence_of, shop, show_form_again, submitted
 from storefront.web.forms import SaleForm
 from storefront.web.limits import by_asker, limiter
 from storefront.web.proving import work_for_sale
@@ -101,7 +101,7 @@ def sale(product: str) -> Any:
     look, held, place, entered = visit.look, visit.held, visit.place, visit.entered
     found = look.sale
     if "refused" in request.args and not is_program() and (reason := _why_not(look, held)):
-        flash(sentence_of(reason()), "refusal")
+        leave_word(sentence_of(reason()), "refusal")
     may_buy_from = found.terms.open_from(asking.seniority) if asking else 0
     work = None if look.phase in NO_MORE or is_program() else work_for_sale(found, asking, look.now)
     yours = {"your_orders": [order.id for order in held], "your_place": place, "in_draw": entered}

@@ -18,8 +18,9 @@ SIGNED_ANEW = 3600
 answer, as Flask has it, that would be a tenth of what a page costs."""
 
 
-REMEMBERED = 20_000
-"""Cookies that each process remembers to be genuine. They are a few hundred bytes each."""
+REMEMBERED, LONGEST = 20_000, 1024
+"""Cookies that each process remembers to be genuine, and their characters at most: ours have a few hundred, but what
+follows a signature may be ignored."""
 
 SAID_IN = "_flashes"
 """Where Flask keeps the sentences that wait for the next page."""
@@ -69,7 +70,7 @@ class Sessions(SecureCookieSessionInterface):
         except BadSignature:
             return {}, 0.0
         read = found, signed.timestamp()
-        if SAID_IN not in found:  # which are taken out of their list
+        if SAID_IN not in found and len(cookie) <= LONGEST:  # sentences are taken out of their list
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[cookie] = read

@@ -127,8 +127,8 @@ class Tally:
         policy = ", ".join([counts.field for _, counts, _ in counted])
         told = ""
         for _, counts, count in counted:
-            left = counts.amount - count.used
-            told += f"{', ' if told else ''}{counts.policy};r={max(0, left)};t={-int((now - count.ends) // 1)}"
+            left, ends = counts.amount - count.used, min(counts.seconds, -int((now - count.ends) // 1))
+            told += f"{', ' if told else ''}{counts.policy};r={max(0, left)};t={ends}"
         return [("RateLimit-Policy", policy), ("RateLimit", told)]
 
     def part_used(self, account: str, address: str) -> float:

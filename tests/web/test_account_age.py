@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from storefront.domain.account import Account, Seniority
-from storefront.domain.errors import AccountTooNew
+from storefront.domain.errors import AccountTooNew, UnitsLeft
 from storefront.domain.sale import Sale
 from storefront.services import buying, waiting
 from storefront.services.tokens import ALGORITHM
@@ -86,6 +86,16 @@ def test_an_account_that_will_never_be_old_enough_is_not_told_to_come_back(
     assert "Your account is too new for this sale, which is over before it may buy." in refused.text
     if isinstance(face, Person):
         assert "It is over before yours may buy." in refused.text
+
+
+def test_an_account_that_is_too_new_to_buy_is_not_told_to_buy(
+    face: Face, account: Account, a_sale: Callable[..., Sale]
+) -> None:
+    sale = a_sale(min_account_age=HOUR, num=5)
+    face.log_in(account.name)
+    answer = face.post(f"/sales/{sale.id}/waitlist")
+    assert "too new" in (answer.json["error"] if isinstance(face, Program) else answer.text)
+    assert not answer.says(UnitsLeft)
 
 
 def test_an_account_buys_once_it_is_old_enough(

@@ -445,6 +445,24 @@ def test_a_shoppers_first_purchase_needs_no_round_trip_to_the_limits(
     assert f"LIMITER/{shopper.id}" in asked
 
 
+def test_a_form_that_is_refused_anyway_counts_once(
+    app_with: Callable[..., Flask], a_sale: Callable[..., Sale], somebody: Callable[..., Account], shop: Shop
+) -> None:
+    app, account = app_with(limit_buy_account="5/day", limit_buy_address="100000/second", gate=True), somebody()
+    sale, refused = a_sale(begins=600), list[str]()
+    call = form(app, account)
+    eventually(lambda: app.extensions["shop"].snapshots.of(sale.product))
+    with pytest.MonkeyPatch.context() as noted:
+        noted.setattr(app.extensions["tally"], "_refusing", lambda *told: refused.append(told[1]))
+        address = f"/miaosha/{quote(sale.product)}"
+        answers = [app.test_client(use_cookies=False).post(address, **call) for _ in range(9)]
+    assert [answer.status_code for answer in answers] == [303] * 9
+    assert [*re.findall(r'"account-86400s";r=(\d)', " ".join(one.headers["RateLimit"] for one in answers))] == [
+        "4", "3", "2", "1", "0", "0", "0", "0", "0"
+    ]  # fmt: skip
+    assert refused == [account.id] * 4
+
+
 @pytest.mark.parametrize("gate", [True, False])
 @pytest.mark.parametrize("kind", FACES)
 def test_whoever_buys_too_often_is_told_when_to_come_back(

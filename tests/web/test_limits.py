@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -26,7 +27,7 @@ from storefront.stores.connection import connect
 from storefront.web.counting import EVERY
 from tests.conftest import eventually
 from tests.crowds import registered
-from tests.faces import FACES, Face
+from tests.faces import FACES, Face, Person
 
 
 class Crowd:
@@ -150,6 +151,23 @@ def test_what_allows_many_is_counted_by_each_process_and_told_ten_times_a_second
     assert told.count(200) < 1000 + len(told) / 3
     asked = [said for said in seen if said.startswith("EVALSHA") and address["REMOTE_ADDR"] in said]
     assert 1 <= len(asked) <= rounds
+
+
+@pytest.mark.parametrize("address", ["/miaosha/x", "/login", "/orders/x/pay"])
+@pytest.mark.parametrize("call", [{"data": {"csrf_token": "wrong"}}, {"data": "x", "content_type": "text/plain"}])
+def test_what_comes_to_no_view_counts_for_its_address_and_for_nobody_else(
+    app_with: Callable[..., Flask], somebody: Callable[..., Account], call: dict[str, Any], address: str
+) -> None:
+    app = app_with(limit_default="20/day", limit_buy_account="2/day", limit_buy_address="2/day", limit_login="2/day")
+    person, source = Person(app), {"REMOTE_ADDR": f"198.18.7.{1 + len(address) + 20 * ('content_type' in call)}"}
+    person.log_in(somebody().name)
+    headers = {} if "content_type" in call else person.headers
+    asked = [
+        person.client.post(address, **call, headers=headers, environ_overrides=source).headers.get("RateLimit", "")
+        for _ in range(21)
+    ]
+    assert [int(re.findall(r"r=(\d+)", one)[-1]) for one in asked] == [*range(19, -1, -1), 0]
+    assert {one.count("r=") for one in asked} == {1}
 
 
 WITHOUT_REDIS = """

@@ -9,6 +9,7 @@ from flask import Flask
 
 from storefront.config import BadConfig, Config, from_environment
 from storefront.domain.account import Account
+from storefront.domain.errors import FormExpired
 from storefront.domain.sale import Sale
 from storefront.services import accounts, proving
 from storefront.shop import Shop
@@ -143,6 +144,28 @@ def test_a_session_lives_on_by_being_used(
     answer = person.client.get("/")
     assert "Max-Age" in answer.headers["Set-Cookie"] or "Expires" in answer.headers["Set-Cookie"]
     assert is_in(person)
+
+
+def test_what_is_remembered_of_sessions_is_short(app: Flask, somebody: Callable[..., Account]) -> None:
+    person = Person(app)
+    person.log_in(somebody().name)
+    known = app.session_interface._known  # type: ignore[attr-defined]
+    assert is_in(person)
+    (remembered,) = [one for one in known if one == person.client.get_cookie("shop").value]  # type: ignore[union-attr]
+    known.clear()
+    for much in range(sessions.LONGEST, sessions.LONGEST + 4):  # a signature may be followed by what isn't read
+        person.client.set_cookie("shop", remembered + "!" * much)
+        person.client.get("/account", headers=person.headers)
+    assert not known
+
+
+def test_a_sentence_is_left_once_however_often_it_is_said(app: Flask, somebody: Callable[..., Account]) -> None:
+    person = Person(app)
+    person.log_in(somebody().name)
+    for _ in range(3):
+        answer = person.client.post("/miaosha/x", data={"csrf_token": "wrong"}, headers=person.headers)
+        assert answer.status_code == 303
+    assert person.get("/").text.count(FormExpired.sentence) == 1
 
 
 @pytest.mark.parametrize("gate", [True, False])
