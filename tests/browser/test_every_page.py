@@ -232,6 +232,7 @@ def being_drawn(stage: Stage) -> str:
     redis, entry = stage.shop.memory.redis, keys.who_enters("1", ANNA)
     redis.zadd(keys.entering(sale.id), {entry: stage.shop.memory.now_ms() + HOUR * 1000})
     redis.hset(keys.sale(sale.id), "waiting", 2)
+    redis.hdel(keys.sale(sale.id), "handed_out")  # as the sweep notes once it was shown before
     stage.until_shown.callback(redis.zrem, keys.entering(sale.id), entry)
     return at(sale)
 
