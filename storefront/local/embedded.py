@@ -43,9 +43,8 @@ def _given_to_all() -> Iterator[dict[int, int]]:
         return
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
-        lines = [
-            line.split() for line in file if re.fullmatch(r"\d+ \d+\n", line)
-        ]  # whoever wrote may have been killed
+        # whoever wrote last may have been killed over it
+        lines = [line.split() for line in file if re.fullmatch(r"\d+ \d+\n", line)]
         given = {int(port): int(process) for port, process in lines if _runs(int(process))}
         yield given
         file.seek(0)

@@ -233,8 +233,9 @@ class CountedTogether(FixedWindowRateLimiter):
         return [(count.used, count.ends - now) for count in counted]
 
     def _worth(self) -> Iterable[Untold]:
-        worth, self._untold = self._untold, {}
-        return list(worth.values())
+        """What to tell now. What has ended untold would count in the time that began since."""
+        now, untold, self._untold = time.monotonic(), self._untold, {}
+        return [one for one in list(untold.values()) if now < one.requests.ends]
 
 
 def _limits_of_view() -> list[tuple[RateLimitItem, tuple[str, str]]]:

@@ -24,7 +24,8 @@ from storefront.local.shop import LocalShop
 from storefront.services import accounts
 from storefront.shop import Shop
 from storefront.stores.connection import connect
-from storefront.web.counting import EVERY
+from storefront.web.counting import EVERY, Count, Untold
+from storefront.web.limits import CountedTogether, limiter
 from tests.conftest import eventually
 from tests.crowds import registered
 from tests.faces import FACES, Face, Person
@@ -151,6 +152,15 @@ def test_what_allows_many_is_counted_by_each_process_and_told_ten_times_a_second
     assert told.count(200) < 1000 + len(told) / 3
     asked = [said for said in seen if said.startswith("EVALSHA") and address["REMOTE_ADDR"] in said]
     assert 1 <= len(asked) <= rounds
+
+
+def test_what_has_ended_untold_does_not_count_in_the_time_after_it(app: Flask) -> None:
+    counted = CountedTogether(limiter.limiter.storage)
+    now = time.monotonic()
+    ended, running = (Untold(name, 60, Count(ends, untold=5)) for name, ends in (("a", now - 1), ("b", now + 60)))
+    counted._untold = {one.name: one for one in (ended, running)}
+    assert counted._worth() == [running]
+    assert counted._worth() == []
 
 
 @pytest.mark.parametrize("address", ["/miaosha/x", "/login", "/orders/x/pay"])
